@@ -1,0 +1,1 @@
+"""Networks, their inference evaluator and checkpoints."""

@@ -1,0 +1,1 @@
+"""Experience and learning from it: rollouts, replay, learner, the training loops."""
