@@ -1,0 +1,48 @@
+"""Writing to disk so that a reader sees the old file or the whole new one, never a part."""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from tengen.errors import MachineError
+
+
+def atomic_write_bytes(path: Path | str, data: bytes) -> None:
+    """Write data to path: temporary name in the same folder, fsync, rename, fsync of the folder.
+
+    Missing folders are made. Raises MachineError when the machine cannot (disk full, no permission); what stood
+    at path before then still stands there.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        fsync_folder(path.parent)
+    except OSError as error:
+        raise MachineError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def atomic_write_text(path: Path | str, text: str) -> None:
+    """`atomic_write_bytes` of text as UTF-8."""
+    atomic_write_bytes(path, text.encode())
+
+
+def fsync_folder(folder: Path | str) -> None:
+    """Make the names in a folder (a rename just done) last through a power cut, where the system can."""
+    with contextlib.suppress(OSError):  # some file systems cannot sync a folder; the rename itself is done
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
