@@ -1,0 +1,150 @@
+"""What is wrong with a configuration, in one sentence."""
+
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from tengen.words import nearest
+
+WANTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a section of keys",
+    "model_attributes_type": "a section of keys",
+    "none_required": "empty (null)",
+}
+BOUNDS = {
+    "greater_than": ("gt", "greater than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+    "multiple_of": ("multiple_of", "a multiple of"),
+}
+
+
+def describe(
+    error: ValidationError, model: type[BaseModel], data: Any, source: str, overrides: Sequence[str]
+) -> str:
+    """One sentence for the fault that explains most: an unknown key before all else.
+
+    `data` is what was validated, `source` the file, `overrides` the dotted keys set on the command line.
+    """
+    faults = error.errors(include_url=False)
+    fault = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+    path = _path_in(data, fault["loc"])
+    key = ".".join(map(str, path))
+    if key and any(
+        f"{key}.".startswith(f"{name}.") or name.startswith((f"{key}.", f"{key}[")) for name in overrides
+    ):
+        source = "command line"
+    sentence = _sentence(fault, path, model)
+    return f"{source}: {key}: {sentence}" if key else f"{source}: {sentence}"
+
+
+def _overlap(key: str, override: str) -> bool:
+    """Whether one of the dotted keys holds the other."""
+    return f"{key}.".startswith(f"{override}.") or override.startswith((f"{key}.", f"{key}["))
+
+
+def _sentence(fault: ErrorDetails, path: list[str | int], model: type[BaseModel]) -> str:
+    kind, value, context = fault["type"], _show(fault["input"]), fault.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"unknown key; {_near_key(path, model)}"
+    if kind == "missing":
+        return f"missing{_hint(path, model)}; give it a value"
+    if kind in WANTED:
+        return f"{value} is not {WANTED[kind]}"
+    if kind in BOUNDS:
+        name, words = BOUNDS[kind]
+        return f"{value} is out of range; it must be {words} {context[name]}"
+    if kind in ("literal_error", "enum"):
+        expected = str(context["expected"])
+        near = nearest(
+            str(fault["input"]), [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
+        )
+        return f"{value} is not one of {expected}" + (f"; did you mean {near}?" if near else "")
+    if kind in ("value_error", "assertion_error"):
+        reason = str(context.get("error", fault["msg"]))
+        return reason if isinstance(fault["input"], dict) else f"{value} is not right: {reason}"
+    message = fault["msg"]
+    return f"{value} is not right: {message[:1].lower()}{message[1:]}"
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a section of keys"
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _path_in(data: Any, loc: tuple[str | int, ...]) -> list[str | int]:
+    """The fault's place in the file: pydantic's location without the names of a union's members."""
+    path: list[str | int] = []
+    for depth, part in enumerate(loc):
+        inside = (isinstance(data, dict) and part in data) or (
+            isinstance(data, list) and isinstance(part, int) and part < len(data)
+        )
+        if inside:
+            data = data[part]
+        elif not isinstance(data, dict) or depth + 1 < len(loc):
+            continue
+        path.append(part)
+    return path
+
+
+def _near_key(path: list[str | int], model: type[BaseModel]) -> str:
+    """The valid key that was probably meant: among its neighbours, then anywhere, in full dotted form."""
+    *section, leaf = map(str, path)
+    prefix = ".".join(section)
+    keys = dict(_keys(model))
+    siblings = [key for key in keys if key.rpartition(".")[0] == prefix]
+    leaves = {key.rpartition(".")[2]: key for key in siblings}
+    near = nearest(leaf, leaves)
+    if near:
+        return f"did you mean {leaves[near]}?"
+    elsewhere = [key for key in keys if key.rpartition(".")[2] == leaf]
+    meant = elsewhere[0] if elsewhere else nearest(".".join(map(str, path)), keys)
+    if meant:
+        return f"did you mean {meant}?"
+    return f"the keys of {prefix or 'a configuration'} are {', '.join(sorted(leaves)) or 'none'}"
+
+
+def _hint(path: list[str | int], model: type[BaseModel]) -> str:
+    text = dict(_keys(model)).get(".".join(map(str, path)))
+    return f" ({text})" if text else ""
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str | None]]:
+    """Every valid dotted key with the field's description."""
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{field.alias or name}"
+        yield key, field.description
+        for section in _sections(field.annotation):
+            yield from _keys(section, f"{key}.")
+
+
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Models that may stand directly under a key: the annotation itself or members of its union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
+        for member in typing.get_args(annotation):
+            yield from _sections(member)
