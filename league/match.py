@@ -1,0 +1,245 @@
+"""A match: two agents, many games side by side in lock-step, colours alternating."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tengen.agents.base import Agent
+
+from tengen.envs.game import Game, Ints, States
+from tengen.errors import TengenError
+from tengen.league.score import score_interval
+
+PARALLEL = 64  # games side by side: batches fill, and the trees of a search still fit in memory
+ENOUGH_OPENINGS = 1000  # different random openings, so that agents without chance do not repeat a game
+
+
+@dataclass(frozen=True)
+class GameRecord:
+    """One finished game of a match."""
+
+    number: int  # 0, 1, ...; games 2k and 2k + 1 share an opening, colours swapped
+    first_agent_plays: int  # the player, 0 or 1, that the match's first agent was
+    actions: tuple[int, ...]  # the opening's included
+    opening_plies: int
+    outcome: int  # for the match's first agent: 1 won, 0 drawn, -1 lost
+    result: str  # in the game's own words
+
+
+@dataclass(frozen=True)
+class MatchResult:
+    """What a match came to, from the first agent's side."""
+
+    first: str
+    second: str
+    game: str
+    records: tuple[GameRecord, ...] = field(repr=False)
+    seconds: float
+
+    @property
+    def games(self) -> int:
+        return len(self.records)
+
+    @property
+    def wins(self) -> int:
+        return sum(record.outcome > 0 for record in self.records)
+
+    @property
+    def draws(self) -> int:
+        return sum(record.outcome == 0 for record in self.records)
+
+    @property
+    def losses(self) -> int:
+        return sum(record.outcome < 0 for record in self.records)
+
+    @property
+    def score(self) -> float:
+        """Points a game: 1 for a win, 1/2 for a draw; 1/2 while nothing has been played."""
+        return (self.wins + self.draws / 2) / self.games if self.games else 0.5
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % confidence interval of the score."""
+        return score_interval(self.wins, self.draws, self.losses)
+
+    @property
+    def distinct_games(self) -> int:
+        """Games that differ in their moves; a repeated game says nothing new."""
+        return len({record.actions for record in self.records})
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as `tengen match --json` prints it."""
+        names = ("first", "second", "game", "games", "wins", "draws", "losses", "score")
+        return {name: getattr(self, name) for name in names} | {
+            "interval": list(self.interval),
+            "seconds": self.seconds,
+        }
+
+
+def default_random_plies(game: Game) -> int:
+    """Random plies where no opening is given: enough for a thousand openings, at most an eighth of the game."""
+    state, mask = game.new_states(1), game.new_mask(1)
+    game.legal_mask(state, mask)
+    plies = math.ceil(math.log(ENOUGH_OPENINGS) / math.log(max(2, int(mask.sum()))))
+    return min(plies, game.max_plies // 8)
+
+
+def play_match(
+    game: Game,
+    first: Agent,
+    second: Agent,
+    games: int,
+    *,
+    seed: int = 0,
+    openings: Sequence[Sequence[int]] | None = None,
+    random_plies: int | None = None,
+    parallel: int = PARALLEL,
+    on_game: Callable[[GameRecord], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> MatchResult:
+    """Play `games` games, the first agent as player 0 in every even one.
+
+    Games 2k and 2k + 1 start from the same opening: the k-th of `openings` (action lists, used in turn), and then
+    `random_plies` random plies (default: none after a given opening, else `default_random_plies`). `on_game`
+    hears of every finished game; when `stop` says True the games in flight are dropped. The same seed, agents and
+    `parallel` give the same games. Raises TengenError if an agent chooses an illegal action.
+    """
+    if random_plies is None:
+        random_plies = 0 if openings else default_random_plies(game)
+    agents = (first, second)
+    starts = _openings(game, (games + 1) // 2, openings or [()], random_plies, seed)
+    records: list[GameRecord] = []
+    began = time.perf_counter()
+    for begin in range(0, games, parallel):
+        numbers = np.arange(begin, min(games, begin + parallel))
+        for agent in agents:
+            agent.start(game, len(numbers))
+        for record in _play_wave(game, agents, numbers, starts, stop):
+            records.append(record)
+            if on_game is not None:
+                on_game(record)
+        if stop is not None and stop():
+            break
+    records.sort(key=lambda record: record.number)
+    return MatchResult(first.name, second.name, game.name, tuple(records), time.perf_counter() - began)
+
+
+def _play_wave(
+    game: Game,
+    agents: tuple[Agent, Agent],
+    numbers: Ints,
+    starts: list[list[int]],
+    stop: Callable[[], bool] | None,
+) -> Iterator[GameRecord]:
+    """Play one game in each slot until all are over; yields records as games end."""
+    played = [list(starts[number // 2]) for number in numbers]  # a list of actions a slot
+    states = game.new_states(len(numbers))
+    for slot, opening in enumerate(played):
+        replay(game, states[slot : slot + 1], opening)
+    agent_of = np.stack([numbers % 2, 1 - numbers % 2], 1)  # [slot, player] -> index into agents
+    live = np.arange(len(numbers))
+    while len(live) and not (stop is not None and stop()):
+        part = states[live]
+        mover = agent_of[live, part["to_play"]]
+        actions = np.zeros(len(live), np.int32)
+        for index, agent in enumerate(agents):
+            turn = np.flatnonzero(mover == index)
+            if len(turn):
+                actions[turn] = _choose(game, agent, part[turn], live[turn], numbers)
+        game.step(part, actions)
+        states[live] = part
+        for slot, action in zip(live, actions, strict=True):
+            played[slot].append(int(action))
+        for slot in live[part["terminal"]]:
+            yield _record(game, int(numbers[slot]), states[slot : slot + 1], played[slot], starts)
+        live = live[~part["terminal"]]
+
+
+def _record(
+    game: Game, number: int, state: States, actions: list[int], starts: list[list[int]]
+) -> GameRecord:
+    returns = np.zeros((1, 2), np.float32)
+    game.returns(state, returns)
+    player = number % 2
+    return GameRecord(
+        number=number,
+        first_agent_plays=player,
+        actions=tuple(actions),
+        opening_plies=len(starts[number // 2]),
+        outcome=int(returns[0, player]),
+        result=game.describe_result(state),
+    )
+
+
+def _choose(game: Game, agent: Agent, states: States, slots: Ints, numbers: Ints) -> NDArray[np.int32]:
+    """One choice for each state, checked."""
+    actions = np.asarray(agent.choose(states, slots))
+    if actions.shape != (len(states),) or not np.issubdtype(actions.dtype, np.integer):
+        raise TengenError(
+            f"agent '{agent.name}' answered {len(states)} positions with an array of shape {actions.shape} and "
+            f"type {actions.dtype}; expected one whole number a position"
+        )
+    mask = game.new_mask(len(states))
+    game.legal_mask(states, mask)
+    exists = (actions >= 0) & (actions < game.num_actions)
+    legal = exists & mask[np.arange(len(states)), np.where(exists, actions, 0)]
+    if not legal.all():
+        bad = int(np.flatnonzero(~legal)[0])
+        words = f" ({game.format_action(states[bad : bad + 1], int(actions[bad]))})" if exists[bad] else ""
+        raise TengenError(
+            f"agent '{agent.name}' chose action {actions[bad]}{words} at ply {states['ply'][bad]} of game "
+            f"{numbers[slots[bad]] + 1}, which is illegal there"
+        )
+    return actions.astype(np.int32)
+
+
+def replay(game: Game, state: States, actions: Sequence[int]) -> None:
+    """Apply legal actions to state [1] in place."""
+    for action in actions:
+        game.step(state, np.array([action], np.int32))
+
+
+def _openings(
+    game: Game, count: int, openings: Sequence[Sequence[int]], random_plies: int, seed: int
+) -> list[list[int]]:
+    """`count` action lists that leave the game undecided, as different from each other as can be had cheaply."""
+    seen: set[tuple[int, ...]] = set()
+    starts = []
+    for pair in range(count):
+        rng = np.random.default_rng([seed, pair])
+        for _ in range(20 if random_plies else 1):
+            opening = _extend(game, openings[pair % len(openings)], random_plies, rng)
+            if tuple(opening) not in seen:
+                break
+        seen.add(tuple(opening))
+        starts.append(opening)
+    return starts
+
+
+def _extend(game: Game, opening: Sequence[int], plies: int, rng: np.random.Generator) -> list[int]:
+    """The opening and up to `plies` random actions on the board (no pass), never ending the game."""
+    _, height, width = game.obs_shape
+    on_board = game.policy_index < game.policy_planes * height * width
+    state, mask = game.new_states(1), game.new_mask(1)
+    replay(game, state, opening)
+    if state["terminal"][0]:
+        raise TengenError(
+            f"the opening of actions {list(opening)} ends the game; expected one that leaves moves to play"
+        )
+    actions = list(opening)
+    for _ in range(plies):
+        game.legal_mask(state, mask)
+        children = np.flatnonzero(mask[0] & on_board)
+        after = np.repeat(state, len(children))
+        game.step(after, children.astype(np.int32))
+        open_ended = np.flatnonzero(~after["terminal"])
+        if not len(open_ended):
+            break
+        pick = int(rng.choice(open_ended))
+        actions.append(int(children[pick]))
+        state = after[pick : pick + 1].copy()
+    return actions
