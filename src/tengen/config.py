@@ -21,7 +21,7 @@ SHIPPED = Path(__file__).parent / "configs"
 
 
 class ConfigModel(BaseModel):
-    """Base of every configuration: frozen, no unknown keys, no change of type (but whole numbers serve as floats)."""
+    """Base of every configuration: frozen, no unknown keys, strict types (an int serves as a float)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 

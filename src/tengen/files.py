@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from tengen.errors import MachineError
@@ -11,8 +12,8 @@ from tengen.errors import MachineError
 def atomic_write_bytes(path: Path | str, data: bytes) -> None:
     """Write data to path: temporary name in the same folder, fsync, rename, fsync of the folder.
 
-    Missing folders are made. Raises MachineError when the machine cannot (disk full, no permission); what stood
-    at path before then still stands there.
+    Missing folders are made. Raises MachineError when the machine cannot (disk full, no permission); what
+    stood at path before then still stands there.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
@@ -46,3 +47,12 @@ def fsync_folder(folder: Path | str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def disk_faults(path: Path | str, action: str) -> Iterator[None]:
+    """Turn an OSError of the block into a MachineError: "PATH: cannot ACTION: No space left on device"."""
+    try:
+        yield
+    except OSError as error:
+        raise MachineError(f"{path}: cannot {action}: {error.strerror or error}") from error
