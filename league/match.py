@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tengen.agents.base import Agent
 
+from tengen.agents.base import Agent
 from tengen.envs.game import Game, Ints, States
 from tengen.errors import TengenError
 from tengen.league.score import score_interval
@@ -81,7 +81,7 @@ class MatchResult:
 
 
 def default_random_plies(game: Game) -> int:
-    """Random plies where no opening is given: enough for a thousand openings, at most an eighth of the game."""
+    """Random plies where no opening is given: enough for a thousand openings, an eighth of a game at most."""
     state, mask = game.new_states(1), game.new_mask(1)
     game.legal_mask(state, mask)
     plies = math.ceil(math.log(ENOUGH_OPENINGS) / math.log(max(2, int(mask.sum()))))
@@ -103,10 +103,10 @@ def play_match(
 ) -> MatchResult:
     """Play `games` games, the first agent as player 0 in every even one.
 
-    Games 2k and 2k + 1 start from the same opening: the k-th of `openings` (action lists, used in turn), and then
-    `random_plies` random plies (default: none after a given opening, else `default_random_plies`). `on_game`
-    hears of every finished game; when `stop` says True the games in flight are dropped. The same seed, agents and
-    `parallel` give the same games. Raises TengenError if an agent chooses an illegal action.
+    Games 2k and 2k + 1 start from the same opening: the k-th of `openings` (action lists, used in turn), and
+    then `random_plies` random plies (default: none after a given opening, else `default_random_plies`).
+    `on_game` hears of every finished game; when `stop` says True the games in flight are dropped. The same
+    seed, agents and `parallel` give the same games. Raises TengenError if an agent chooses an illegal action.
     """
     if random_plies is None:
         random_plies = 0 if openings else default_random_plies(game)
@@ -138,8 +138,8 @@ def _play_wave(
     """Play one game in each slot until all are over; yields records as games end."""
     played = [list(starts[number // 2]) for number in numbers]  # a list of actions a slot
     states = game.new_states(len(numbers))
-    for slot, opening in enumerate(played):
-        replay(game, states[slot : slot + 1], opening)
+    for index, opening in enumerate(played):
+        replay(game, states[index : index + 1], opening)
     agent_of = np.stack([numbers % 2, 1 - numbers % 2], 1)  # [slot, player] -> index into agents
     live = np.arange(len(numbers))
     while len(live) and not (stop is not None and stop()):
@@ -155,13 +155,12 @@ def _play_wave(
         for slot, action in zip(live, actions, strict=True):
             played[slot].append(int(action))
         for slot in live[part["terminal"]]:
-            yield _record(game, int(numbers[slot]), states[slot : slot + 1], played[slot], starts)
+            plies = len(starts[numbers[slot] // 2])
+            yield _record(game, int(numbers[slot]), states[slot : slot + 1], played[slot], plies)
         live = live[~part["terminal"]]
 
 
-def _record(
-    game: Game, number: int, state: States, actions: list[int], starts: list[list[int]]
-) -> GameRecord:
+def _record(game: Game, number: int, state: States, actions: list[int], opening_plies: int) -> GameRecord:
     returns = np.zeros((1, 2), np.float32)
     game.returns(state, returns)
     player = number % 2
@@ -169,7 +168,7 @@ def _record(
         number=number,
         first_agent_plays=player,
         actions=tuple(actions),
-        opening_plies=len(starts[number // 2]),
+        opening_plies=opening_plies,
         outcome=int(returns[0, player]),
         result=game.describe_result(state),
     )
@@ -180,8 +179,8 @@ def _choose(game: Game, agent: Agent, states: States, slots: Ints, numbers: Ints
     actions = np.asarray(agent.choose(states, slots))
     if actions.shape != (len(states),) or not np.issubdtype(actions.dtype, np.integer):
         raise TengenError(
-            f"agent '{agent.name}' answered {len(states)} positions with an array of shape {actions.shape} and "
-            f"type {actions.dtype}; expected one whole number a position"
+            f"agent '{agent.name}' answered {len(states)} positions with an array of shape {actions.shape} "
+            f"and type {actions.dtype}; expected one whole number a position"
         )
     mask = game.new_mask(len(states))
     game.legal_mask(states, mask)
@@ -206,7 +205,7 @@ def replay(game: Game, state: States, actions: Sequence[int]) -> None:
 def _openings(
     game: Game, count: int, openings: Sequence[Sequence[int]], random_plies: int, seed: int
 ) -> list[list[int]]:
-    """`count` action lists that leave the game undecided, as different from each other as can be had cheaply."""
+    """`count` action lists that leave the game undecided, repeated only when new ones are hard to find."""
     seen: set[tuple[int, ...]] = set()
     starts = []
     for pair in range(count):

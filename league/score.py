@@ -8,10 +8,11 @@ Z95 = 1.959963984540054  # two-sided 95 % of the normal distribution
 def score_interval(wins: int, draws: int, losses: int, z: float = Z95) -> tuple[float, float]:
     """Confidence interval of the expected score (win 1, draw 1/2) by Wilson's method, extended to draws.
 
-    With expected score m and draw share d, one game's score has variance m (1 - m) - d / 4. The interval holds
-    every m with (s - m)^2 <= z^2 / n * (m (1 - m) - d' / 4), where s is the score seen and d' = draws / (n + z^2)
-    is the share of draws, drawn towards 0 so that a match of nothing but draws keeps an error bar. Without draws
-    this is Wilson's interval (Wilson 1927, doi:10.2307/2276774). Games are taken as independent.
+    With expected score m and draw share d, one game's score has variance m (1 - m) - d / 4. The interval
+    holds every m with (s - m)^2 <= z^2 / n * (m (1 - m) - d' / 4), where s is the score of the n games seen
+    and d' = draws / (n + z^2) their share of draws, drawn towards 0 so that a match of nothing but draws keeps
+    an error bar. Without draws this is Wilson's interval (1927, doi:10.2307/2276774). Games are taken as
+    independent.
     """
     games = wins + draws + losses
     if games == 0:

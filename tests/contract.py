@@ -228,7 +228,7 @@ def check_symmetries(game: Game) -> None:
 
 
 def check_text_and_board(game: Game) -> None:
-    """A position written and read again is the same to look at and to play; what only history knows may be lost."""
+    """A position written and read again looks and plays the same, but for what only its history knew."""
     for state in sample_states(game, 25, 9):
         text = game.to_text(state)
         assert "\n" not in text

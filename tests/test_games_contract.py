@@ -1,4 +1,4 @@
-"""Every registered game keeps the contract of the Game protocol; a new game is picked up by its registry line."""
+"""Every registered game keeps the contract of the Game protocol; a registry line is all that it takes."""
 
 from collections.abc import Callable
 
