@@ -1,0 +1,64 @@
+"""`tengen games`: the games there are."""
+
+import argparse
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "games",
+        help="list the games",
+        description="List the games. A game is named by its short name, its family, or family:option=value,...",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table."""
+    from tengen.console import emit_json, table
+    from tengen.envs.registry import game_names, make_game
+
+    games = [(name, make_game(name)) for name in game_names()]
+    if args.json:
+        rows = [
+            {
+                "name": name,
+                "family": game.family,
+                "actions": game.num_actions,
+                "observation": game.obs_shape,
+                "max_plies": game.max_plies,
+                "options": options(game),
+            }
+            for name, game in games
+        ]
+        emit_json({"games": rows})
+        return 0
+    shapes = [" x ".join(map(str, game.obs_shape)) for _, game in games]
+    table(
+        ["name", "family", "actions", "observation", "plies at most"],
+        [
+            [name, game.family, game.num_actions, shape, game.max_plies]
+            for (name, game), shape in zip(games, shapes, strict=True)
+        ],
+    )
+    print()
+    families = {game.family: game for _, game in games}
+    table(
+        ["family", "options (default)"],
+        [
+            [family, ", ".join(f"{key}={value}" for key, value in options(game).items()) or "none"]
+            for family, game in families.items()
+        ],
+    )
+    print("\nOptions follow the name: go:size=11,komi=6.5")
+    return 0
+
+
+def options(game: Any) -> dict[str, Any]:
+    """The options of a game's family with their defaults."""
+    import inspect
+
+    parameters = inspect.signature(type(game).__init__).parameters.values()
+    empty = inspect.Parameter.empty
+    return {p.name: None if p.default is empty else p.default for p in parameters if p.name != "self"}

@@ -1,0 +1,96 @@
+"""What this machine is and has: for `tengen doctor` and beside every benchmark's figures."""
+
+import os
+import platform
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+CPU_FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # as /proc/cpuinfo spells them
+PACKAGES = ("torch", "numba", "numpy", "ray")
+ENGINES = ("gnugo", "stockfish")
+
+
+def machine() -> dict[str, Any]:
+    """CPU model, usable cores, memory in bytes, and which of the CPU features that matter are there."""
+    return {
+        "cpu": cpu_model(),
+        "cores": usable_cores(),
+        "memory_bytes": usable_memory(),
+        "features": cpu_features(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Version of Python, Tengen and the packages that decide about speed; None where one is missing."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in ("tengen", *PACKAGES):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def cpu_model() -> str:
+    """The processor's name as its maker writes it."""
+    for line in _lines("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def cpu_features() -> list[str]:
+    """Those of CPU_FEATURES that the processor has."""
+    for line in _lines("/proc/cpuinfo"):
+        if line.startswith("flags"):
+            flags = set(line.partition(":")[2].split())
+            return [feature for feature in CPU_FEATURES if feature in flags]
+    return []
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on: its affinity and its control group's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota, _, period = (_lines("/sys/fs/cgroup/cpu.max") or ["max"])[0].partition(" ")
+    if quota.isdecimal() and period.strip().isdecimal():
+        cores = min(cores, max(1, int(quota) // int(period)))
+    return cores
+
+
+def usable_memory() -> int:
+    """Memory in bytes that this process may use: the machine's or its control group's."""
+    import psutil
+
+    total = int(psutil.virtual_memory().total)
+    limit = (_lines("/sys/fs/cgroup/memory.max") or ["max"])[0].strip()
+    return min(total, int(limit)) if limit.isdecimal() else total
+
+
+def find_engines() -> dict[str, str | None]:
+    """Path of each playing program that Tengen knows how to talk to; None where there is none."""
+    path = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/games"  # where Debian puts them
+    return {engine: shutil.which(engine, path=path) for engine in ENGINES}
+
+
+def find_compiler() -> str | None:
+    """Path of the C++ compiler that torch.compile would use."""
+    for name in (os.environ.get("CXX"), "g++", "clang++", "c++"):
+        if name and (found := shutil.which(name)):
+            return found
+    return None
+
+
+def shipped_models() -> list[str]:
+    """The trained networks that come with Tengen, as agent strings name them."""
+    root = Path(__file__).parent / "models"
+    return sorted({f"models/{file.parent.relative_to(root)}" for file in root.rglob("weights.safetensors")})
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(errors="replace").splitlines()
+    except OSError:
+        return []
