@@ -12,8 +12,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "bench",
         help="run a benchmark",
-        description="Run a benchmark; the last line is one JSON object with the machine, versions and figures. "
-        "Without a name, list them.",
+        description="Run a benchmark; the last line is one JSON object with the machine, versions and "
+        "figures. Without a name, list them.",
     )
     parser.add_argument("name", metavar="NAME", nargs="?", help="name of the benchmark")
     parser.add_argument(

@@ -9,7 +9,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "games",
         help="list the games",
-        description="List the games. A game is named by its short name, its family, or family:option=value,...",
+        description="List the games. A game's name may carry options: family:option=value,...",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

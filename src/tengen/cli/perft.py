@@ -11,8 +11,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "perft",
         help="count the move sequences of each length",
-        description="Count the sequences of legal moves of length 1 to DEPTH. A checkers multi-jump is one move, "
-        "and different paths count apart; a pass in Go is a move, and the game ends at two.",
+        description="Count the sequences of legal moves of length 1 to DEPTH. A checkers multi-jump is one "
+        "move, and different paths count apart; a pass in Go is a move, and the game ends at two.",
     )
     parser.add_argument("game", metavar="GAME", help="name of a game (see 'tengen games')")
     parser.add_argument("depth", metavar="DEPTH", type=int, help="longest sequences to count, 1 or more")
