@@ -8,7 +8,7 @@ from tengen.errors import IllegalMove
 
 
 class Position:
-    """One game in progress. Moves are checked; every fault raises IllegalMove with the move and the reason."""
+    """One game in progress. Moves are checked: a fault raises IllegalMove with the move and the reason."""
 
     def __init__(self, game: Game, state: States | None = None) -> None:
         """Start at `state` [1], or at the start of the game."""
@@ -48,14 +48,22 @@ class Position:
         """Legal actions in ascending order."""
         return [int(action) for action in np.flatnonzero(self.legal_mask())]
 
+    def legal_turns(self) -> list[list[int]]:
+        """The actions of every legal turn: one each, or as many as a multi-jump takes."""
+        return _turns(self.game, self.state)
+
     def apply(self, action: int) -> None:
         """Play one action by number."""
         if self.is_terminal:
             raise IllegalMove(f"action {action} is illegal: the game is over")
         if not 0 <= action < self.game.num_actions:
-            raise IllegalMove(f"action {action} does not exist; {self.game.name} has 0 to {self.game.num_actions - 1}")
+            raise IllegalMove(
+                f"action {action} does not exist; {self.game.name} has 0 to {self.game.num_actions - 1}"
+            )
         if not self.legal_mask()[action]:
-            raise IllegalMove(f"action {action} ({self.game.format_action(self.state, action)}) is illegal here")
+            raise IllegalMove(
+                f"action {action} ({self.game.format_action(self.state, action)}) is illegal here"
+            )
         state = self.state.copy()
         self.game.step(state, np.array([action], np.int32))
         self._states.append(state)
@@ -79,3 +87,17 @@ class Position:
 
     def __str__(self) -> str:
         return self.game.board(self.state)
+
+
+def _turns(game: Game, state: States) -> list[list[int]]:
+    mask = game.new_mask(1)
+    game.legal_mask(state, mask)
+    found = []
+    for action in np.flatnonzero(mask[0]):
+        after = state.copy()
+        game.step(after, np.array([action], np.int32))
+        if after["to_play"][0] == state["to_play"][0] and not after["terminal"][0]:
+            found += [[int(action), *rest] for rest in _turns(game, after)]
+        else:
+            found.append([int(action)])
+    return found

@@ -1,0 +1,99 @@
+"""Games as files: SGF for Go, PDN for checkers, a line of turns for every other game."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from tengen.envs.game import Game
+from tengen.envs.position import Position
+from tengen.errors import IllegalMove, TengenError
+
+SUFFIXES = {"go": ".sgf", "checkers": ".pdn"}
+
+
+def game_suffix(game: Game) -> str:
+    """The file name's ending for records of this game: ".sgf", ".pdn" or ".txt"."""
+    return SUFFIXES.get(game.family, ".txt")
+
+
+def game_turns(game: Game, actions: Sequence[int]) -> list[str]:
+    """The turns of a game from its start, in notation; the actions of one multi-jump make one turn."""
+    position = Position(game)
+    words = []
+    while len(position.actions) < len(actions):
+        begin, mover, before = len(position.actions), position.to_play, position.state.copy()
+        for action in actions[begin:]:
+            position.apply(action)
+            if position.to_play != mover or position.is_terminal:
+                break
+        turn = position.actions[begin:]
+        try:
+            words.append(game.format_turn(before, turn))
+        except IllegalMove:  # a turn that the record breaks off half-way
+            words.append(game.format_action(before, turn[0]))
+    return words
+
+
+def turns_text(game: Game, actions: Sequence[int], players: tuple[str, str], result: str) -> str:
+    """A game as text: a comment with the names, then its turns in one line, as an openings file has them."""
+    names = f"{players[0]} ({game.first_player}) against {players[1]} ({game.second_player})"
+    return f"# {game.name}: {names}: {result or 'unfinished'}\n{' '.join(game_turns(game, actions))}\n"
+
+
+def read_turn_lines(path: Path | str, game: Game) -> list[list[int]]:
+    """The games or openings of a text file, one a line, turns apart by spaces; `#` begins a comment.
+
+    Raises TengenError naming file, line and the first fault.
+    """
+    games = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        position = Position(game)
+        words = line.partition("#")[0].split()
+        for word in words:
+            try:
+                position.play(word)
+            except TengenError as error:
+                raise TengenError(f"{path} line {number}: {error}") from None
+        if words:
+            games.append(list(position.actions))
+    return games
+
+
+def read_openings(path: Path | str, game: Game) -> list[list[int]]:
+    """The openings of a file, each leaving moves to play. Raises TengenError otherwise, or if there are none."""
+    openings = read_turn_lines(path, game)
+    if not openings:
+        raise TengenError(f"{path}: no opening in this file; expected one a line, turns apart by spaces")
+    for number, opening in enumerate(openings, 1):
+        position = Position(game)
+        for action in opening:
+            position.apply(action)
+        if position.is_terminal:
+            raise TengenError(
+                f"{path}: opening {number} ends the game; expected one that leaves moves to play"
+            )
+    return openings
+
+
+def read_text(path: Path | str) -> str:
+    """A user's text file. Raises TengenError if it is not there or not text."""
+    try:
+        return Path(path).read_text("utf-8")
+    except UnicodeDecodeError:
+        raise TengenError(f"{path}: not a text file in UTF-8") from None
+    except OSError as error:
+        raise TengenError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def unused_name(folder: Path, number: int, suffix: str) -> Path:
+    """The file for a match's game in a folder: game-0001.sgf; with a letter more where that is taken."""
+    for extra in itertools.chain([""], (f"-{k}" for k in itertools.count(2))):
+        path = folder / f"game-{number:04d}{extra}{suffix}"
+        if not path.exists():
+            return path
+    raise AssertionError
+
+
+def game_text(game: Game, actions: Sequence[int], players: tuple[str, str], result: str) -> str:
+    """A game as the text of its file; `players` are the names of player 0 and player 1."""
+    return turns_text(game, actions, players, result)
