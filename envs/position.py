@@ -22,6 +22,11 @@ class Position:
         return self._states[-1]
 
     @property
+    def start(self) -> States:
+        """The state that the game began at, as an array [1] that the caller must not write to."""
+        return self._states[0]
+
+    @property
     def to_play(self) -> int:
         """The player to move, 0 or 1."""
         return int(self.state["to_play"][0])

@@ -16,6 +16,17 @@ def game_suffix(game: Game) -> str:
     return SUFFIXES.get(game.family, ".txt")
 
 
+def load_game(path: Path | str, game: Game) -> Position:
+    """The first game of a file, played to its end. Raises TengenError naming what is wrong."""
+    games = read_turn_lines(path, game)
+    if not games:
+        raise TengenError(f"{path}: no game in this file")
+    position = Position(game)
+    for action in games[0]:
+        position.apply(action)
+    return position
+
+
 def game_turns(game: Game, actions: Sequence[int]) -> list[str]:
     """The turns of a game from its start, in notation; the actions of one multi-jump make one turn."""
     position = Position(game)
@@ -60,7 +71,7 @@ def read_turn_lines(path: Path | str, game: Game) -> list[list[int]]:
 
 
 def read_openings(path: Path | str, game: Game) -> list[list[int]]:
-    """The openings of a file, each leaving moves to play. Raises TengenError otherwise, or if there are none."""
+    """The openings of a file. Raises TengenError if there are none, or if one leaves no moves to play."""
     openings = read_turn_lines(path, game)
     if not openings:
         raise TengenError(f"{path}: no opening in this file; expected one a line, turns apart by spaces")

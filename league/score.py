@@ -10,8 +10,8 @@ def score_interval(wins: int, draws: int, losses: int, z: float = Z95) -> tuple[
 
     With expected score m and draw share d, one game's score has variance m (1 - m) - d / 4. The interval
     holds every m with (s - m)^2 <= z^2 / n * (m (1 - m) - d' / 4), where s is the score of the n games seen
-    and d' = draws / (n + z^2) their share of draws, drawn towards 0 so that a match of nothing but draws keeps
-    an error bar. Without draws this is Wilson's interval (1927, doi:10.2307/2276774). Games are taken as
+    and d' = draws / (n + z^2) their share of draws, pulled towards 0 so that a match of draws alone keeps an
+    error bar. Without draws this is Wilson's interval (1927, doi:10.2307/2276774). Games are taken as
     independent.
     """
     games = wins + draws + losses

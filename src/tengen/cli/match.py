@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
         "--random-plies",
         metavar="K",
         type=int,
-        help="random plies before each pair of games (default: enough for a thousand openings; 0 with --openings)",
+        help="random plies before each pair of games (default: enough for 1,000 openings; with --openings 0)",
     )
     parser.add_argument(
         "--seed", metavar="S", type=int, default=0, help="seed of openings and agents (default 0)"
@@ -135,6 +135,8 @@ def _report(game: "Game", result: "MatchResult", args: argparse.Namespace) -> No
     print(f"score {result.score:.1%}, 95 % interval {low:.1%} to {high:.1%}")
     if result.distinct_games < result.games:
         print(
-            f"only {result.distinct_games} of the {result.games} games differ, so the interval is too narrow; "
-            "more openings or --random-plies make more"
+            f"only {result.distinct_games} of the {result.games} games differ, which makes the interval too "
+            "narrow; more openings or --random-plies help"
         )
+    else:
+        print("no two games are alike")
