@@ -42,13 +42,13 @@ from tengen.envs.go.layout import (
     WHITE,
     WHITE_TO_MOVE,
 )
-from tengen.envs.jit import kernel
+from tengen.envs.jit import leaf_kernel
 from tengen.envs.rng import random_below
 
 Raw = NDArray[np.uint8]
 
 
-@kernel
+@leaf_kernel
 def set_up(raw: Raw, colors: NDArray[np.int8], to_play: int) -> None:
     """Begin one game, raw [1, itemsize], with stones on the points [size * size] where colors are not 0.
 
@@ -67,7 +67,7 @@ def set_up(raw: Raw, colors: NDArray[np.int8], to_play: int) -> None:
     longs[np.int64(words[HISTORY_START])] = longs[HASH]
 
 
-@kernel
+@leaf_kernel
 def forbid(raw: Raw, action: int) -> None:
     """Make the move `action` in raw [1, itemsize] one that repeats a position."""
     words = raw[0].view(np.uint16)
@@ -83,14 +83,14 @@ def forbid(raw: Raw, action: int) -> None:
     words[HISTORY_LENGTH] = length + 1
 
 
-@kernel
+@leaf_kernel
 def judge(raw: Raw, action: int) -> int:
     """What the rules say of a stone at `action` in raw [1, itemsize]; see `verdict`."""
     words = raw[0].view(np.uint16)
     return verdict(words, raw[0].view(np.uint64), address(np.int64(words[SIZE]), action))
 
 
-@kernel
+@leaf_kernel
 def legal_batch(raw: Raw, out: NDArray[np.bool_]) -> None:
     """Write the legal actions to out [B, A]; all False where the game is over."""
     for b in range(raw.shape[0]):
@@ -107,7 +107,7 @@ def legal_batch(raw: Raw, out: NDArray[np.bool_]) -> None:
         out[b, out.shape[1] - 1] = True
 
 
-@kernel
+@leaf_kernel
 def step_batch(raw: Raw, actions: NDArray[np.int32]) -> None:
     """Apply actions [B], all legal."""
     for b in range(raw.shape[0]):
@@ -120,7 +120,7 @@ def step_batch(raw: Raw, actions: NDArray[np.int32]) -> None:
             play_stone(words, longs, address(size, np.int64(actions[b])))
 
 
-@kernel
+@leaf_kernel
 def is_own_eye(words: Words, p: int, me: int) -> bool:
     """Whether the empty point p is an eye of colour me: all neighbours are mine, and of the diagonal points the
     opponent holds at most one, or none at the edge."""
@@ -142,7 +142,7 @@ def is_own_eye(words: Words, p: int, me: int) -> bool:
     return theirs + at_edge < 2
 
 
-@kernel
+@leaf_kernel
 def random_move(words: Words, longs: Longs, rng: NDArray[np.uint64]) -> int:
     """The address of a uniformly random legal move that fills no own eye; 0 where there is none."""
     me = 1 + (np.int64(words[TURN]) & 1)
@@ -162,7 +162,7 @@ def random_move(words: Words, longs: Longs, rng: NDArray[np.uint64]) -> int:
     return 0
 
 
-@kernel
+@leaf_kernel
 def finish_game(words: Words, longs: Longs, rng: NDArray[np.uint64]) -> None:
     """Play random moves that fill no own eye until the game is over."""
     while words[TURN] & TERMINAL == 0:
@@ -173,14 +173,14 @@ def finish_game(words: Words, longs: Longs, rng: NDArray[np.uint64]) -> None:
             play_pass(words, longs)
 
 
-@kernel
+@leaf_kernel
 def playout_batch(raw: Raw, rng: NDArray[np.uint64]) -> None:
     """Finish every game with random moves; advances rng [1]."""
     for b in range(raw.shape[0]):
         finish_game(raw[b].view(np.uint16), raw[b].view(np.uint64), rng)
 
 
-@kernel
+@leaf_kernel
 def smothered(raw: Raw) -> int:
     """The first action whose stone in raw [1, itemsize] belongs to a chain without liberties, or -1."""
     words = raw[0].view(np.uint16)

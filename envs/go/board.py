@@ -49,20 +49,20 @@ from tengen.envs.go.layout import (
     WHITE_TO_MOVE,
     ZOBRIST,
 )
-from tengen.envs.jit import kernel
+from tengen.envs.jit import leaf_kernel
 
 Words = NDArray[np.uint16]
 Longs = NDArray[np.uint64]
 
 
-@kernel
+@leaf_kernel
 def address(size: int, action: int) -> int:
     """The address of point row * size + column, row 0 at the top."""
     row = action // size
     return POINTS + CELL * ((row + 1) * (size + 1) + action - row * size + 1)
 
 
-@kernel
+@leaf_kernel
 def clear(words: Words, longs: Longs) -> None:
     """An empty board, Black to move, with the header's size, rules, komi and cap."""
     size = np.int64(words[SIZE])
@@ -98,7 +98,7 @@ def clear(words: Words, longs: Longs) -> None:
     longs[np.int64(words[HISTORY_START])] = np.uint64(0)
 
 
-@kernel
+@leaf_kernel
 def remove_chain(words: Words, root: int, step: int) -> np.uint64:
     """Take a chain without liberties off the board; returns the keys of its stones, combined."""
     color = np.int64(words[root + COLOR])
@@ -128,7 +128,7 @@ def remove_chain(words: Words, root: int, step: int) -> np.uint64:
     return keys
 
 
-@kernel
+@leaf_kernel
 def join(words: Words, a: int, b: int) -> None:
     """Make one chain of the two chains with roots a and b, relabelling the smaller."""
     if words[a + STONES] < words[b + STONES]:
@@ -146,7 +146,7 @@ def join(words: Words, a: int, b: int) -> None:
     words[b + NEXT] = after
 
 
-@kernel
+@leaf_kernel
 def place(words: Words, longs: Longs, p: int, me: int) -> None:
     """Put a stone of colour me on the empty point p, with all that it captures (itself at the last)."""
     step = CELL * (np.int64(words[SIZE]) + 1)
@@ -190,7 +190,7 @@ def place(words: Words, longs: Longs, p: int, me: int) -> None:
     longs[HASH] ^= keys
 
 
-@kernel
+@leaf_kernel
 def end_turn(words: Words, longs: Longs, action: int) -> None:
     """Note the action and the new position, and give the turn to the other side."""
     ply = np.int64(words[PLY])
@@ -206,7 +206,7 @@ def end_turn(words: Words, longs: Longs, action: int) -> None:
         words[TURN] |= TERMINAL
 
 
-@kernel
+@leaf_kernel
 def play_stone(words: Words, longs: Longs, p: int) -> None:
     """The side to move plays at p."""
     place(words, longs, p, 1 + (np.int64(words[TURN]) & 1))
@@ -214,7 +214,7 @@ def play_stone(words: Words, longs: Longs, p: int) -> None:
     end_turn(words, longs, np.int64(words[p + ACTION]))
 
 
-@kernel
+@leaf_kernel
 def play_pass(words: Words, longs: Longs) -> None:
     """The side to move passes."""
     size = np.int64(words[SIZE])
@@ -223,7 +223,7 @@ def play_pass(words: Words, longs: Longs) -> None:
     end_turn(words, longs, size * size)
 
 
-@kernel
+@leaf_kernel
 def breathes(words: Words, p: int, me: int) -> bool:
     """Whether a stone of colour me on p, which has no empty neighbour, captures or has a liberty."""
     step = CELL * (np.int64(words[SIZE]) + 1)
@@ -244,7 +244,7 @@ def breathes(words: Words, p: int, me: int) -> bool:
     return False
 
 
-@kernel
+@leaf_kernel
 def chain_keys(words: Words, root: int) -> np.uint64:
     """The keys of a chain's stones, combined."""
     color = np.int64(words[root + COLOR])
@@ -257,7 +257,7 @@ def chain_keys(words: Words, root: int) -> np.uint64:
             return keys
 
 
-@kernel
+@leaf_kernel
 def hash_after(words: Words, longs: Longs, p: int, me: int) -> np.uint64:
     """The hash, as the repetition rule sees it, once colour me has played at p."""
     step = CELL * (np.int64(words[SIZE]) + 1)
@@ -292,7 +292,7 @@ def hash_after(words: Words, longs: Longs, p: int, me: int) -> np.uint64:
     return keys
 
 
-@kernel
+@leaf_kernel
 def in_history(words: Words, longs: Longs, keys: np.uint64) -> bool:
     """Whether a position with this hash has stood on the board."""
     start = np.int64(words[HISTORY_START])
@@ -302,7 +302,7 @@ def in_history(words: Words, longs: Longs, keys: np.uint64) -> bool:
     return found
 
 
-@kernel
+@leaf_kernel
 def verdict(words: Words, longs: Longs, p: int) -> int:
     """LEGAL, OCCUPIED, SUICIDAL or REPEATS: what the rules say of the side to move playing at p."""
     if words[p + COLOR] != EMPTY:
