@@ -72,24 +72,20 @@ class Search:
         self.tree.terminal[slots, 0] = False
         self._start(slots, budget)
 
-    def advance(self, slots: Ints, actions: Ints, states: States) -> None:
-        """Make each slot's root the child that `actions` leads to, keeping its subtree, else start from states."""
-        children = self.tree.child[slots, 0, actions]
-        for i, (slot, child) in enumerate(zip(slots, children, strict=True)):
-            room = self.tree.parent.shape[1] - self.config.simulations - 1
-            kept = child > 0 and self.tree.expanded[slot, 0] and self.tree.expanded[slot, child]
-            if kept:
-                kernels.reroot(self.tree, self._tree_words, slot, child)
-            if not kept or self.tree.nodes[slot] > room:
-                self.set_roots(slots[i : i + 1], states[i : i + 1])
+    def keep(self, slot: int, node: int, budget: int | None = None) -> None:
+        """Make `node` the slot's root, keep what is below it, and start a new search there.
 
-    def start_again(self, slots: Ints, budget: int | Ints | None = None) -> None:
-        """Search on from the present roots with a fresh budget."""
+        Where what is kept leaves no room for a whole budget, the search starts from nothing.
+        """
+        if node:
+            kernels.reroot(self.tree, self._tree_words, slot, node)
+        slots = np.array([slot], np.int32)
+        if self.tree.terminal[slot, 0] or self.tree.nodes[slot] > self.tree.parent.shape[1] - self.config.simulations:
+            self.set_roots(slots, self.states[slots, 0], budget)
+            return
         self._start(slots, budget)
         if self.rule.kind == GUMBEL:
-            for slot in slots:
-                if self.tree.expanded[slot, 0]:
-                    gumbel.prepare_root(self.tree, self.rule, slot)
+            gumbel.prepare_root(self.tree, self.rule, slot)
 
     def _start(self, slots: Ints, budget: int | Ints | None) -> None:
         self.tree.simulations[slots] = 0

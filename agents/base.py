@@ -1,0 +1,29 @@
+"""What chooses actions, for many games side by side."""
+
+import abc
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tengen.envs.game import Game, Ints, States
+
+
+class Agent(abc.ABC):
+    """A player of one game that may sit at many boards at once.
+
+    `start` is called before play, with the number of boards; `choose` whenever the agent is to move at some.
+    """
+
+    name: str
+
+    def start(self, game: Game, slots: int) -> None:
+        """Get ready for games at boards 0 .. slots - 1, forgetting earlier ones."""
+        self.game = game
+
+    @abc.abstractmethod
+    def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
+        """Legal actions [B] for states [B], in each of which this agent is to move, at boards slots [B]."""
+
+    def close(self) -> None:
+        """Release what the agent holds (processes, devices)."""
+        return None

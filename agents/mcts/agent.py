@@ -1,0 +1,95 @@
+"""Tree search as an agent."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tengen.agents.base import Agent
+from tengen.agents.mcts.config import SearchConfig
+from tengen.agents.mcts.search import Found, LeafEvaluator, Search
+from tengen.envs.game import Game, Ints, States
+
+MAX_REPLIES = 4  # levels searched for the present position: own move, reply, and the steps of multi-jumps
+REUSE_LIMIT = 8  # boards; above, trees are not kept between moves, which would double their memory
+
+
+class MctsAgent(Agent):
+    """Searches every board anew, or goes on from the tree of the last move at few boards."""
+
+    def __init__(
+        self,
+        name: str,
+        game: Game,
+        evaluator: LeafEvaluator,
+        config: SearchConfig,
+        *,
+        seed: int,
+        temperature: float = 0.0,
+        random_plies: int = 0,
+    ) -> None:
+        """`temperature` softens the choice in the first `random_plies` plies of a game."""
+        self.name = name
+        self.game = game
+        self.evaluator = evaluator
+        self.config = config
+        self.temperature = temperature
+        self.random_plies = random_plies
+        self._rng = np.random.default_rng(seed)
+        self.search: Search | None = None
+
+    def start(self, game: Game, slots: int) -> None:
+        self.game = game
+        if self.search is None or len(self.search.states) < slots:
+            self.search = Search(
+                game,
+                self.evaluator,
+                self.config,
+                slots=slots,
+                rng=self._rng,
+                reuse=slots <= REUSE_LIMIT,
+            )
+        self.search.tree.nodes[:] = 0
+
+    def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
+        found = self.think(states, slots)
+        actions = found.actions
+        early = np.asarray(states["ply"]) < self.random_plies
+        if self.temperature > 0 and early.any():
+            with np.errstate(divide="ignore"):
+                logits = np.log(found.policy) / self.temperature
+            sampled = (logits + self._rng.gumbel(size=logits.shape)).argmax(1)
+            actions = np.where(early, sampled, actions).astype(np.int32)
+        return actions
+
+    def think(self, states: States, slots: Ints) -> Found:
+        """Search from states [B]; the trees stay for `search.root_visits` and the like."""
+        if self.search is None:
+            self.start(self.game, int(max(slots)) + 1)
+        search = self.search
+        assert search is not None
+        slots = np.asarray(slots, np.int32)
+        fresh = [i for i, slot in enumerate(slots) if not self._resume(search, slot, states[i : i + 1])]
+        if fresh:
+            search.set_roots(slots[fresh], states[fresh])
+        search.run(slots)
+        return search.result(slots)
+
+    def _resume(self, search: Search, slot: int, state: States) -> bool:
+        """Find the state among the descendants of the slot's last root and go on from there."""
+        if not search.reuse or search.tree.nodes[slot] == 0:
+            return False
+        tree = search.tree
+        frontier = [0]
+        for _ in range(MAX_REPLIES):
+            for node in frontier:
+                if tree.expanded[slot, node] and search.states[slot, node].tobytes() == state[0].tobytes():
+                    search.keep(slot, node)
+                    return True
+            frontier = [
+                int(child)
+                for node in frontier
+                if tree.expanded[slot, node] and not tree.terminal[slot, node]
+                for child in tree.child[slot, node]
+                if child > 0
+            ]
+        return False
+

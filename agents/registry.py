@@ -1,0 +1,181 @@
+"""Agents by name: URL-like strings that mean the same in every command and configuration.
+
+    kind[:target][?key=value&key=value]
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tengen.agents.base import Agent
+from tengen.envs.game import Game
+from tengen.errors import TengenError
+from tengen.words import did_you_mean
+
+
+@dataclass(frozen=True)
+class AgentSpec:
+    """An agent string taken apart."""
+
+    text: str
+    kind: str
+    target: str  # "" where the string has none
+    options: dict[str, str]
+
+
+@dataclass(frozen=True)
+class AgentKind:
+    """A kind of agent: how it is written and how it is made."""
+
+    name: str
+    summary: str
+    syntax: str
+    examples: tuple[str, ...]
+    options: dict[str, str]  # name -> what it is
+    make: Callable[[AgentSpec, Game, int], Agent]
+
+
+def parse_agent(text: str) -> AgentSpec:
+    """Take an agent string apart. Raises TengenError for an unknown kind or option, or a malformed option."""
+    head, _, query = text.strip().partition("?")
+    kind, _, target = head.partition(":")
+    if kind not in AGENT_KINDS:
+        raise TengenError(f"unknown agent '{text}'; {did_you_mean(kind, AGENT_KINDS, 'kinds')}")
+    options: dict[str, str] = {}
+    for part in filter(None, query.split("&")):
+        key, equals, value = part.partition("=")
+        if not equals or not value:
+            raise TengenError(f"agent '{text}': option '{part}' is not of the form key=value")
+        if key not in AGENT_KINDS[kind].options:
+            raise TengenError(
+                f"agent '{text}': unknown option '{key}'; "
+                f"{did_you_mean(key, AGENT_KINDS[kind].options, 'options')}"
+            )
+        options[key] = value
+    return AgentSpec(text.strip(), kind, target, options)
+
+
+def make_agent(text: str, game: Game, *, seed: int = 0) -> Agent:
+    """The agent that a string names, for a game. Raises TengenError for whatever is wrong with the string."""
+    spec = parse_agent(text)
+    return AGENT_KINDS[spec.kind].make(spec, game, seed)
+
+
+def _number(spec: AgentSpec, key: str, default: float, low: float, high: float) -> float:
+    text = spec.options.get(key)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise TengenError(f"agent '{spec.text}': {key} must be a number from {low:g} to {high:g}, got '{text}'")
+    return value
+
+
+def _whole(spec: AgentSpec, key: str, default: int, low: int, high: int) -> int:
+    value = _number(spec, key, default, low, high)
+    if value != int(value):
+        raise TengenError(f"agent '{spec.text}': {key} must be a whole number, got '{spec.options[key]}'")
+    return int(value)
+
+
+def _no_target(spec: AgentSpec) -> None:
+    if spec.target:
+        raise TengenError(f"agent '{spec.text}': {spec.kind} takes no target, got '{spec.target}'")
+
+
+def _network(spec: AgentSpec, game: Game) -> Any:
+    from tengen.networks.checkpoint import load_checkpoint
+    from tengen.networks.evaluator import NetworkEvaluator
+
+    network, _ = load_checkpoint(spec.target, game)
+    return NetworkEvaluator(network, threads=1)
+
+
+def _make_random(spec: AgentSpec, game: Game, seed: int) -> Agent:
+    from tengen.agents.random import RandomAgent
+
+    _no_target(spec)
+    return RandomAgent(game, seed)
+
+
+def _make_policy(spec: AgentSpec, game: Game, seed: int) -> Agent:
+    from tengen.agents.policy import PolicyAgent
+
+    if not spec.target:
+        raise TengenError(f"agent '{spec.text}': policy needs a checkpoint, as in policy:runs/demo/latest")
+    temperature = _number(spec, "temperature", 0.0, 0.0, 100.0)
+    return PolicyAgent(spec.text, game, _network(spec, game), temperature, seed)
+
+
+def _make_mcts(spec: AgentSpec, game: Game, seed: int) -> Agent:
+    from tengen.agents.mcts.agent import MctsAgent
+    from tengen.agents.mcts.config import SearchConfig
+    from tengen.agents.mcts.evaluators import LeafEvaluator, NetworkLeaves, RolloutLeaves
+
+    rule = spec.options.get("rule", "gumbel" if spec.target else "uct")
+    if rule not in ("gumbel", "puct", "uct"):
+        raise TengenError(f"agent '{spec.text}': rule must be gumbel, puct or uct, got '{rule}'")
+    evaluator: LeafEvaluator
+    if spec.target:
+        if "rollouts" in spec.options:
+            raise TengenError(f"agent '{spec.text}': rollouts is for mcts without a network")
+        evaluator = NetworkLeaves(_network(spec, game))
+    else:
+        evaluator = RolloutLeaves(game, seed, _whole(spec, "rollouts", 1, 1, 10_000))
+    config = SearchConfig(
+        rule=rule,  # type: ignore[arg-type]
+        simulations=_whole(spec, "sims", 100, 1, 1_000_000),
+        leaves=_whole(spec, "leaves", 1, 1, 256),
+        considered=_whole(spec, "considered", 16, 1, 1000),
+    )
+    return MctsAgent(
+        spec.text,
+        game,
+        evaluator,
+        config,
+        seed=seed,
+        temperature=_number(spec, "temperature", 0.0, 0.0, 100.0),
+        random_plies=_whole(spec, "warm", 8, 0, 1000),
+    )
+
+
+AGENT_KINDS = {
+    kind.name: kind
+    for kind in (
+        AgentKind(
+            "random",
+            "any legal move",
+            "random",
+            ("random",),
+            {},
+            _make_random,
+        ),
+        AgentKind(
+            "policy",
+            "a network's likeliest move, without search",
+            "policy:CHECKPOINT[?temperature=T]",
+            ("policy:runs/demo/latest", "policy:models/go9?temperature=0.5"),
+            {"temperature": "0 plays the likeliest move, 1 samples the network's policy"},
+            _make_policy,
+        ),
+        AgentKind(
+            "mcts",
+            "tree search, by a network or by random games to the end",
+            "mcts[:CHECKPOINT][?sims=N&...]",
+            ("mcts?sims=200", "mcts:runs/demo/latest?sims=100", "mcts:models/go9?sims=1600&leaves=16"),
+            {
+                "sims": "simulations a move (100)",
+                "rule": "gumbel (with a network), uct (without) or puct",
+                "leaves": "leaves of one game evaluated together (1)",
+                "considered": "actions that gumbel considers at the root (16)",
+                "rollouts": "random games a leaf, without a network (1)",
+                "temperature": "softens the choice in the first plies (0)",
+                "warm": "how many plies the temperature lasts (8)",
+            },
+            _make_mcts,
+        ),
+    )
+}

@@ -1,0 +1,111 @@
+"""Learning by tree-search self-play: AlphaZero's loop, with Gumbel's policy improvement by default.
+
+Silver et al., A general reinforcement learning algorithm that masters chess, shogi, and Go through self-play
+(Science 2018); Danihelka et al., Policy improvement by planning with Gumbel (ICLR 2022).
+"""
+
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from tengen.console import Progress, number
+from tengen.envs import make_game
+from tengen.interrupt import GracefulInterrupt
+from tengen.networks.heads import PolicyValueNet
+from tengen.networks.spec import spec_for
+from tengen.rundir import RunDir
+from tengen.selfplay.clock import RunClock
+from tengen.selfplay.config import TrainConfig
+from tengen.selfplay.learner import Learner
+from tengen.selfplay.replay import Replay
+from tengen.selfplay.resume import Saved, restore, save
+from tengen.selfplay.rollouts import Rollouts, make_rollouts
+
+
+class Judge(Protocol):
+    """Who rates the network beside training."""
+
+    def rate(self, run: RunDir, update: int, progress: Progress) -> dict[str, float]:
+        """Play matches with the run's newest checkpoint; returns metrics for the log."""
+
+    def state(self) -> list[dict[str, object]]:
+        """Results so far, as JSON keeps them."""
+
+    def restore(self, state: list[dict[str, object]]) -> None:
+        """Go on from earlier results."""
+
+
+def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resume: bool = False) -> bool:
+    """Train until the configured end; returns False where the user stopped it (the run can be resumed)."""
+    torch.manual_seed(config.seed)
+    game = make_game(config.game)
+    network = PolicyValueNet(config.network, spec_for(game))
+    learner = Learner(network, config.learner)
+    replay = Replay(
+        game,
+        config.replay,
+        value_from_search=config.learner.value_from_search,
+        symmetries=config.learner.symmetries,
+    )
+    rng = np.random.default_rng(config.seed)
+    clock = RunClock(config.stop, config.evaluation.every_minutes, config.checkpoint.every_minutes)
+    saved = Saved(config, learner, replay, rng, clock, judge)
+    with clock.starting(), Progress("starting", total=None) as starting:
+        starting.say(f"{run.path}: {config.game}, {network.parameter_count():,} weights")
+        rollouts = make_rollouts(config)
+        if resume:
+            restore(saved, run, rollouts)
+        rollouts.publish(learner.weights(), clock.update)
+    try:
+        with GracefulInterrupt() as interrupt, Progress("self-play", clock.total, clock.unit, clock.done) as progress:
+            while not (clock.is_over or interrupt.stop_requested):
+                games = rollouts.collect()
+                replay.add(games)
+                losses = learn(learner, replay, clock, games.positions, rng)
+                clock.count(games)
+                rollouts.publish(learner.weights(), clock.update)
+                metrics = {**clock.stats(), **losses, **replay.stats(), **rollouts.stats()}
+                progress.update(clock.done, note(metrics))
+                is_rated = judge is not None and clock.is_evaluation_due
+                if is_rated or clock.is_checkpoint_due or clock.is_over or clock.passes_third:
+                    save(saved, run, rollouts, mark=is_rated or clock.is_over or clock.passes_third)
+                if judge is not None and is_rated:
+                    metrics |= judge.rate(run, clock.update, progress)
+                run.append_metrics({"step": clock.update, **metrics})
+            finished = clock.is_over
+        if not finished:
+            save(saved, run, rollouts)
+    finally:
+        rollouts.close()
+    return finished
+
+
+def learn(
+    learner: Learner, replay: Replay, clock: RunClock, new_positions: int, rng: np.random.Generator
+) -> dict[str, float]:
+    """As many steps as the new positions are worth: each position is trained on samples_per_position times."""
+    config = learner.config
+    if not replay.is_ready:
+        return {}
+    clock.owed_samples += new_positions * config.samples_per_position
+    sums: dict[str, float] = {}
+    steps = int(clock.owed_samples // config.batch_size)
+    for _ in range(steps):
+        metrics = learner.step(replay.sample(config.batch_size, rng), clock.progress)
+        for name, value in metrics.items():
+            sums[name] = sums.get(name, 0.0) + value
+    clock.owed_samples -= steps * config.batch_size
+    clock.steps += steps
+    return {name: value / steps for name, value in sums.items()}
+
+
+def note(metrics: dict[str, float]) -> str:
+    """The figures worth a place beside the progress bar."""
+    words = [f"{metrics['games']:,.0f} games", f"{number(metrics['evaluations_per_s'])} evals/s"]
+    if "loss" in metrics:
+        words.append(f"loss {metrics['policy_loss']:.2f}+{metrics['value_loss']:.2f}")
+    return ", ".join(words)
+
+
+__all__ = ["Judge", "Rollouts", "train"]

@@ -1,0 +1,158 @@
+"""What a self-play training run may be told."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from tengen.agents.mcts.config import SearchConfig
+from tengen.config import ConfigModel
+from tengen.networks.spec import NetworkConfig
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class PlayoutCap(ConfigModel):
+    """Playout-cap randomisation: most moves by a small search that is not recorded (Wu 2019, section 3.1)."""
+
+    full_fraction: Fraction = 1.0
+    """Share of moves searched in full and recorded; 1 is off."""
+    simulations: Annotated[int, Field(ge=0)] = 4
+    """Simulations of the other moves."""
+
+
+class Resignation(ConfigModel):
+    """When a self-play game is given up."""
+
+    threshold: Fraction = 1.0
+    """Resign when the root's value stays below minus this; 1 is off."""
+    moves: Count = 3
+    """For so many own moves in a row."""
+    play_on: Fraction = 0.1
+    """Share of games never resigned, to count false resignations."""
+
+
+class RolloutsConfig(ConfigModel):
+    """Who plays the games, and how."""
+
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Ray actors; 0 plays in this process."""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Threads of this process; 0 is one a core."""
+    games: Count = 192
+    """Games side by side in each thread or actor."""
+    positions_per_update: Count = 4096
+    """Recorded positions between two updates of the acting weights."""
+    max_plies: Annotated[int, Field(ge=0)] = 0
+    """Games longer than this count as draws; 0 leaves the end to the rules."""
+    opening_plies: Annotated[int, Field(ge=0)] = 9
+    """Each game begins with 0 to so many moves sampled from the bare policy, not recorded, for variety."""
+    temperature: Annotated[float, Field(ge=0)] = 1.0
+    """Of the visit distribution, in the first `temperature_plies` plies."""
+    temperature_plies: Annotated[int, Field(ge=0)] = 0
+    reuse_tree: bool = False
+    playout_cap: PlayoutCap = PlayoutCap()
+    resignation: Resignation = Resignation()
+    address: str | None = None
+    """Ray cluster to join; none starts one here."""
+    cpus_per_worker: Annotated[float, Field(ge=0)] = 1.0
+    gpus_per_worker: Annotated[float, Field(ge=0)] = 0.0
+    in_flight: Count = 2
+    """Calls outstanding at each actor."""
+
+
+class ReplayConfig(ConfigModel):
+    """The window of positions that the learner samples from: base + growth * (all positions), at most max."""
+
+    base: Count = 30_000
+    growth: Fraction = 0.4
+    max_positions: Count = 2_000_000
+    min_positions: Count = 4096
+    """Learning starts when there are so many."""
+
+
+class LearnerConfig(ConfigModel):
+    """How the network learns from the window."""
+
+    batch_size: Count = 512
+    samples_per_position: Annotated[float, Field(gt=0)] = 2.0
+    """How often each new position is trained on; the loop keeps this ratio of training to self-play."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    final_learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    """Reached at the end of the run by a cosine of the run's progress; equal to learning_rate: constant."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 50
+    momentum: Fraction = 0.9
+    """SGD only."""
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    gradient_clip: Annotated[float, Field(gt=0)] = 5.0
+    average_decay: Fraction = 0.98
+    """Per step, of the moving average of the weights that acts and is saved; 0 is off."""
+    value_from_search: Fraction = 0.0
+    """Share of the root's search value in the value target; the rest is the game's result."""
+    policy_weight: Annotated[float, Field(ge=0)] = 1.0
+    value_weight: Annotated[float, Field(ge=0)] = 1.0
+    ownership_weight: Annotated[float, Field(ge=0)] = 0.3
+    score_weight: Annotated[float, Field(ge=0)] = 0.1
+    symmetries: bool = True
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Cores of the learner; 0 is all."""
+
+
+class EvaluationConfig(ConfigModel):
+    """Matches of the newest network against baselines and its younger selves, beside training."""
+
+    every_minutes: Annotated[float, Field(gt=0)] = 5.0
+    games: Annotated[int, Field(ge=2)] = 40
+    """Per opponent and evaluation."""
+    simulations: Annotated[int, Field(ge=0)] = 32
+    """Of the network's search."""
+    opponents: list[str] = ["random"]
+    """Agent strings."""
+    final_games: Annotated[int, Field(ge=0)] = 0
+    """Games per opponent of the table at the end of the run; 0 is no table."""
+
+
+class StopConfig(ConfigModel):
+    """The run ends at the first of these that is reached; 0 is no limit."""
+
+    minutes: Annotated[float, Field(ge=0)] = 0.0
+    """Of wall time, over all resumptions; the table at the end comes on top."""
+    games: Annotated[int, Field(ge=0)] = 0
+    updates: Annotated[int, Field(ge=0)] = 0
+
+
+class CheckpointConfig(ConfigModel):
+    """How often the run is saved."""
+
+    every_minutes: Annotated[float, Field(gt=0)] = 5.0
+    keep: Count = 5
+    """Newest checkpoints kept whole; the weights that evaluations refer to are kept besides."""
+
+
+class TrainConfig(ConfigModel):
+    """A whole training run by self-play."""
+
+    kind: Literal["alphazero"] = "alphazero"
+    game: str
+    """As `tengen games` lists them."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    network: NetworkConfig = NetworkConfig()
+    search: SearchConfig = SearchConfig()
+    rollouts: RolloutsConfig = RolloutsConfig()
+    replay: ReplayConfig = ReplayConfig()
+    learner: LearnerConfig = LearnerConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    stop: StopConfig = StopConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+
+    @model_validator(mode="after")
+    def _sensible(self) -> "TrainConfig":
+        if self.search.simulations < 1:
+            raise ValueError("search.simulations: self-play needs at least 1 simulation a move, got 0")
+        if self.replay.min_positions > self.replay.max_positions:
+            raise ValueError(
+                f"replay.min_positions: {self.replay.min_positions} is more than "
+                f"replay.max_positions, {self.replay.max_positions}"
+            )
+        return self

@@ -1,0 +1,63 @@
+"""Finished self-play games as arrays: what workers send, the replay keeps and shards store."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass
+class Games:
+    """G games of T plies in all, one after the other.
+
+    Actions and results rebuild every position, so no observation is stored. Values and results are from the side
+    of the player to move, resp. of player 0.
+    """
+
+    lengths: NDArray[np.int32]  # [G] plies
+    results: NDArray[np.float32]  # [G] in {-1, 0, 1}, player 0's
+    scores: NDArray[np.float32]  # [G] player 0's points minus player 1's
+    ownership: NDArray[np.int8]  # [G, H * W] of the last position, or [G, 0]
+    is_scored: NDArray[np.bool_]  # [G] whether ownership and score are there: games ended by the rules
+    versions: NDArray[np.int32]  # [G] of the weights when the game began
+    actions: NDArray[np.int16]  # [T]
+    to_play: NDArray[np.int8]  # [T]
+    is_recorded: NDArray[np.bool_]  # [T] whether the move was searched in full, so that it can be learnt from
+    policy: NDArray[np.float16]  # [T, A] improved policy of the search
+    values: NDArray[np.float16]  # [T] of the root, for the side to move
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def positions(self) -> int:
+        """Recorded positions."""
+        return int(self.is_recorded.sum())
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Name -> array, for shards and transport."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Games"]) -> "Games":
+        """All games of the parts, in order."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+    @classmethod
+    def none(cls, actions: int, points: int) -> "Games":
+        """No games, with the right shapes."""
+        return cls(
+            lengths=np.zeros(0, np.int32),
+            results=np.zeros(0, np.float32),
+            scores=np.zeros(0, np.float32),
+            ownership=np.zeros((0, points), np.int8),
+            is_scored=np.zeros(0, np.bool_),
+            versions=np.zeros(0, np.int32),
+            actions=np.zeros(0, np.int16),
+            to_play=np.zeros(0, np.int8),
+            is_recorded=np.zeros(0, np.bool_),
+            policy=np.zeros((0, actions), np.float16),
+            values=np.zeros(0, np.float16),
+        )

@@ -1,0 +1,129 @@
+"""The network's teacher: losses, optimizer, learning-rate schedule, moving average of the weights."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from tengen.networks.hardware import cpu_bf16
+from tengen.networks.heads import PolicyValueNet
+from tengen.networks.weights import network_weights
+from tengen.selfplay import losses
+from tengen.selfplay.config import LearnerConfig
+from tengen.selfplay.replay import Batch
+
+
+class Learner:
+    """Trains `network` in place; `average` is the copy that acts, is saved and is evaluated."""
+
+    def __init__(self, network: PolicyValueNet, config: LearnerConfig, device: str = "cpu") -> None:
+        self.config = config
+        self.device = torch.device(device)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        decay = config.average_decay
+        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+        self.steps = 0
+        matrices = [p for p in self.network.parameters() if p.ndim > 1]
+        vectors = [p for p in self.network.parameters() if p.ndim <= 1]  # biases and norms are not decayed
+        groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+        self.optimizer: torch.optim.Optimizer
+        if config.optimizer == "adamw":
+            self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+        else:
+            self.optimizer = torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=True)
+        self._area = network.spec.height * network.spec.width
+        self._low_precision = self.device.type == "cuda" or cpu_bf16() is not None
+
+    def learning_rate(self, progress: float) -> float:
+        """Warm-up by steps, then a half cosine from the first to the final rate; progress in [0, 1]."""
+        config = self.config
+        warm = min(1.0, (self.steps + 1) / max(1, config.warmup_steps))
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, progress))))
+        return warm * (config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * cosine)
+
+    def step(self, batch: Batch, progress: float = 0.0) -> dict[str, float]:
+        """One step of the optimizer; returns the losses."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate(progress)
+        self.network.train()
+        parts = self._losses(batch)
+        config = self.config
+        loss = (
+            config.policy_weight * parts["policy_loss"]
+            + config.value_weight * parts["value_loss"]
+            + config.ownership_weight * parts["ownership_loss"]
+            + config.score_weight * parts["score_loss"]
+        )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_clip)
+        self.optimizer.step()
+        self.average.update_parameters(self.network)
+        self.steps += 1
+        metrics = {name: part.detach().item() for name, part in parts.items()}
+        metrics["loss"] = loss.detach().item()
+        return metrics
+
+    def _losses(self, batch: Batch) -> dict[str, Tensor]:
+        targets = losses.Targets(
+            policy=self._tensor(batch.policy),
+            value=self._tensor(batch.value),
+            ownership=self._tensor(batch.ownership),
+            score=self._tensor(batch.score) / self._area,
+            is_scored=self._tensor(batch.is_scored),
+        )
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._low_precision):
+            output = self.network(self._tensor(batch.observations))
+        parts = {
+            "policy_loss": losses.policy_loss(output.policy.float(), targets.policy),
+            "value_loss": losses.value_loss(output.value.float(), targets.value),
+            "ownership_loss": torch.zeros(()),
+            "score_loss": torch.zeros(()),
+        }
+        if output.ownership is not None and output.score is not None:
+            parts["ownership_loss"] = losses.ownership_loss(
+                output.ownership.float(), targets.ownership, targets.is_scored
+            )
+            parts["score_loss"] = losses.score_loss(output.score.float(), targets.score, targets.is_scored)
+        return parts
+
+    def _tensor(self, array: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+    def acting(self) -> PolicyValueNet:
+        """The network that acts and is saved: the averaged one, or the latest without averaging."""
+        network: PolicyValueNet = self.average.module if self.config.average_decay else self.network  # type: ignore[assignment]
+        return network
+
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """The acting network's weights as arrays by name."""
+        return network_weights(self.acting())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that a resumed learner needs: raw weights, averages, moments."""
+        found = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        found |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
+        for i, slot in self.optimizer.state_dict()["state"].items():
+            found |= {f"optimizer.{i}.{key}": value for key, value in slot.items() if isinstance(value, Tensor)}
+        return {name: value.detach().cpu().clone().contiguous() for name, value in found.items()}
+
+    def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from `tensors` of an earlier learner of the same shape."""
+
+        def under(prefix: str) -> dict[str, Tensor]:
+            return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+        self.network.load_state_dict(under("network."))
+        self.average.load_state_dict(under("average."))
+        state: dict[int, dict[str, Any]] = {}
+        for name, value in under("optimizer.").items():
+            index, _, key = name.partition(".")
+            state.setdefault(int(index), {})[key] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        self.steps = steps
+

@@ -1,0 +1,90 @@
+"""A run saved whole and taken up again: weights, optimizer, replay, random streams and counters."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
+
+from tengen.errors import TengenError
+from tengen.files import atomic_write_bytes
+from tengen.networks.checkpoint import save_checkpoint
+from tengen.rundir import RunDir
+from tengen.selfplay.clock import RunClock
+from tengen.selfplay.config import TrainConfig
+from tengen.selfplay.learner import Learner
+from tengen.selfplay.replay import Replay
+from tengen.selfplay.rollouts import Rollouts
+from tengen.selfplay.shards import load_replay, prune_replay, save_replay
+
+if TYPE_CHECKING:
+    from tengen.selfplay.alphazero import Judge
+
+OPTIMIZER = "optimizer.safetensors"
+
+
+@dataclass
+class Saved:
+    """The parts of a run that a checkpoint keeps."""
+
+    config: TrainConfig
+    learner: Learner
+    replay: Replay
+    rng: np.random.Generator
+    clock: RunClock
+    judge: Judge | None
+
+
+def save(saved: Saved, run: RunDir, rollouts: Rollouts, mark: bool = False) -> None:
+    """Write new replay shards, then the checkpoint that refers to them, then drop shards it needs no more."""
+    folder = run.path / "replay"
+    save_replay(folder, saved.replay)
+    state: dict[str, Any] = {
+        "loop": saved.clock.state(),
+        "learner_steps": saved.learner.steps,
+        "replay": saved.replay.state(),
+        "rng": saved.rng.bit_generator.state,
+        "rollouts": rollouts.state(),
+        "judge": saved.judge.state() if saved.judge else [],
+    }
+    with run.new_checkpoint(saved.clock.update, mark=mark) as checkpoint:
+        tensors = {**saved.learner.tensors(), "rng.torch": torch.get_rng_state()}
+        atomic_write_bytes(checkpoint / OPTIMIZER, to_bytes(tensors))
+        save_checkpoint(
+            checkpoint,
+            saved.learner.acting(),
+            game=saved.replay.game,
+            step=saved.clock.update,
+            extra=json.loads(json.dumps(state)),
+        )
+    prune_replay(folder, saved.replay)
+
+
+def restore(saved: Saved, run: RunDir, rollouts: Rollouts) -> None:
+    """Take up the run's newest checkpoint. Raises TengenError where there is none or it cannot be read."""
+    latest = run.latest_checkpoint()
+    if latest is None:
+        return  # stopped before its first checkpoint: it begins anew
+    step, folder = latest
+    try:
+        state = json.loads((folder / "state.json").read_text())["extra"]
+        tensors = load_file(folder / OPTIMIZER)
+        torch.set_rng_state(tensors.pop("rng.torch"))
+        saved.learner.restore(tensors, state["learner_steps"])
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise TengenError(f"{folder}: the run cannot go on from this checkpoint ({reason})") from error
+    saved.rng.bit_generator.state = state["rng"]
+    saved.clock.restore(state["loop"])
+    rollouts.restore(state["rollouts"])
+    if saved.judge:
+        saved.judge.restore(state["judge"])
+    for fault in load_replay(run.path / "replay", saved.replay, state["replay"]):
+        run.log(fault)
+    run.log(f"resumed at update {step} with {saved.replay.positions} positions in the replay")

@@ -1,0 +1,165 @@
+"""Where self-play happens: threads of this process, or Ray actors here and on other machines.
+
+Both run the same plain `SelfPlayWorker`, each with a seed of its own, and answer the same calls.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tengen.envs import make_game
+from tengen.selfplay.config import TrainConfig
+from tengen.selfplay.games import Games
+
+Weights = Mapping[str, NDArray[np.generic]]
+
+
+class Rollouts(Protocol):
+    """A source of self-play games."""
+
+    def collect(self) -> Games:
+        """Games finished since the last call, after about `positions_per_update` more recorded positions."""
+
+    def publish(self, weights: Weights, version: int) -> None:
+        """Give the players new weights."""
+
+    def stats(self) -> dict[str, float]:
+        """Rates since the last call, for the log."""
+
+    def state(self) -> list[dict[str, Any]]:
+        """Random streams, as JSON keeps them."""
+
+    def restore(self, states: list[dict[str, Any]]) -> None:
+        """Go on from saved random streams."""
+
+    def close(self) -> None:
+        """Stop the players."""
+
+
+def core_count() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Player:
+    """A worker with the network it plays by."""
+
+    def __init__(self, config: TrainConfig, seed: int) -> None:
+        from tengen.networks.evaluator import NetworkEvaluator
+        from tengen.networks.heads import PolicyValueNet
+        from tengen.networks.spec import spec_for
+        from tengen.selfplay.worker import SelfPlayWorker
+
+        game = make_game(config.game)
+        self.evaluator = NetworkEvaluator(PolicyValueNet(config.network, spec_for(game)), threads=1)
+        self.worker = SelfPlayWorker(game, self.evaluator, config, seed)
+
+    def publish(self, weights: Weights, version: int) -> None:
+        """Act by these weights from now on, in games under way too."""
+        self.evaluator.load_weights(weights, version)
+        self.worker.version = version
+
+    def collect(self, positions: int) -> tuple[Games, dict[str, float]]:
+        """See `SelfPlayWorker.collect`."""
+        return self.worker.collect(positions)
+
+
+class Rates:
+    """Adds up what workers report."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+        self._sums: dict[str, float] = {}
+        self._games: list[Games] = []
+
+    def add(self, games: Games, counts: Mapping[str, float], version: int) -> None:
+        """Count one worker's answer; `version` is the one that is newest now."""
+        for name, value in counts.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        if len(games):
+            self._games.append(games)
+            self._sums["staleness"] = self._sums.get("staleness", 0.0) + float((version - games.versions).sum())
+
+    def take(self, idle: float = 0.0) -> dict[str, float]:
+        """Rates since the last call (less `idle` seconds in which nobody was asked to play)."""
+        seconds = max(1e-9, time.perf_counter() - self._since - idle)
+        sums, parts = self._sums, self._games
+        self.__init__()  # type: ignore[misc]
+        stats = {
+            "evaluations_per_s": sums.get("evaluations", 0.0) / seconds,
+            "positions_per_s": sums.get("recorded", 0.0) / seconds,
+        }
+        if parts:
+            games = Games.concatenate(parts)
+            stats |= {
+                "games_per_s": len(games) / seconds,
+                "plies": float(games.lengths.mean()),
+                "first_player_score": float((games.results + 1).mean() / 2),
+                "draws": float((games.results == 0).mean()),
+                "ended_by_rules": float(games.is_scored.mean()),
+                "staleness": sums["staleness"] / len(games),
+            }
+        return stats
+
+
+class ThreadRollouts:
+    """One player a thread; kernels and torch release the interpreter lock. Turn by turn with the learner."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+        count = config.rollouts.threads or core_count()
+        self._pool = ThreadPoolExecutor(count, "rollout")
+        self._players = list(self._pool.map(lambda i: Player(config, worker_seed(config.seed, i)), range(count)))
+        self._share = max(1, config.rollouts.positions_per_update // count)
+        self._version = 0
+        self._rates = Rates()
+        self._playing_s = 0.0
+        self._since = time.perf_counter()
+
+    def collect(self) -> Games:
+        started = time.perf_counter()
+        answers = list(self._pool.map(lambda player: player.collect(self._share), self._players))
+        self._playing_s += time.perf_counter() - started
+        for games, counts in answers:
+            self._rates.add(games, counts, self._version)
+        return Games.concatenate([games for games, _ in answers])
+
+    def publish(self, weights: Weights, version: int) -> None:
+        self._version = version
+        list(self._pool.map(lambda player: player.publish(weights, version), self._players))
+
+    def stats(self) -> dict[str, float]:
+        elapsed = time.perf_counter() - self._since
+        stats = self._rates.take(idle=elapsed - self._playing_s)
+        stats["playing_share"] = self._playing_s / max(1e-9, elapsed)
+        self._playing_s, self._since = 0.0, time.perf_counter()
+        return stats
+
+    def state(self) -> list[dict[str, Any]]:
+        return [player.worker.state() for player in self._players]
+
+    def restore(self, states: list[dict[str, Any]]) -> None:
+        for player, state in zip(self._players, states, strict=False):
+            player.worker.restore(state)
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+
+def worker_seed(seed: int, worker: int) -> int:
+    """A seed of its own for each worker of a run."""
+    return int(np.random.SeedSequence([seed, worker]).generate_state(1)[0])
+
+
+def make_rollouts(config: TrainConfig) -> Rollouts:
+    """Threads for rollouts.workers = 0, else that many Ray actors."""
+    if config.rollouts.workers == 0:
+        return ThreadRollouts(config)
+    from tengen.selfplay.ray_rollouts import RayRollouts
+
+    return RayRollouts(config)

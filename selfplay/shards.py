@@ -1,0 +1,51 @@
+"""Replay chunks on disk: one safetensors file each, written once, never changed."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from tengen.files import atomic_write_bytes
+from tengen.selfplay.games import Games
+from tengen.selfplay.replay import Chunk, Replay
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    """Where the chunk of that number is kept."""
+    return folder / f"shard-{number:08d}.safetensors"
+
+
+def save_replay(folder: Path, replay: Replay) -> None:
+    """Write the chunks that have no shard yet. Raises MachineError when the disk cannot take them."""
+    for chunk in replay.chunks:
+        path = shard_path(folder, chunk.number)
+        if not path.exists():
+            atomic_write_bytes(path, save(chunk.games.arrays()))
+
+
+def prune_replay(folder: Path, replay: Replay) -> None:
+    """Remove shards that left the window; call it once the checkpoint that says so is on disk."""
+    oldest = replay.chunks[0].number if replay.chunks else 0
+    for path in folder.glob("shard-*.safetensors"):
+        if int(path.stem.removeprefix("shard-")) < oldest:
+            path.unlink(missing_ok=True)
+
+
+def load_replay(folder: Path, replay: Replay, state: dict[str, int]) -> list[str]:
+    """Fill the replay from its shards; returns a sentence for each that could not be read.
+
+    Shards written after the checkpoint that `state` comes from are removed: their games are played again.
+    """
+    faults: list[str] = []
+    chunks: list[Chunk] = []
+    for path in sorted(folder.glob("shard-*.safetensors")):
+        number = int(path.stem.removeprefix("shard-"))
+        if number >= state["next_chunk"]:
+            path.unlink()
+            continue
+        try:
+            chunks.append(Chunk(number, Games(**load_file(path))))
+        except (SafetensorError, OSError, TypeError, ValueError) as error:
+            faults.append(f"{path}: cannot be read and is left out ({error})")
+    replay.restore(state, chunks)
+    return faults

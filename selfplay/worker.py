@@ -1,0 +1,200 @@
+"""The plain class that plays games with itself; threads and Ray actors wrap it."""
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tengen.agents.mcts.evaluators import NetworkLeaves, ObservationEvaluator
+from tengen.agents.mcts.search import Search
+from tengen.envs.game import Game
+from tengen.selfplay.config import TrainConfig
+from tengen.selfplay.games import Games
+
+LONGEST = 2048  # plies a slot has room for where neither rules nor configuration say less
+
+
+class SelfPlayWorker:
+    """Many games side by side; a slot whose search is done plays its move while the others go on."""
+
+    def __init__(self, game: Game, evaluator: ObservationEvaluator, config: TrainConfig, seed: int) -> None:
+        self.game = game
+        self.config = config
+        self.version = 0
+        slots = config.rollouts.games
+        self.rng = np.random.default_rng(seed)
+        self.search = Search(
+            game,
+            NetworkLeaves(evaluator),
+            config.search,
+            slots=slots,
+            rng=self.rng,
+            noisy=True,
+            reuse=config.rollouts.reuse_tree,
+        )
+        self.max_plies = min(config.rollouts.max_plies or LONGEST, game.max_plies, LONGEST)
+        self.slots = np.arange(slots, dtype=np.int32)
+        self.states = game.new_states(slots)
+        self._plies = np.zeros(slots, np.int32)
+        self._openings = np.zeros(slots, np.int32)  # plies still to be sampled from the bare policy
+        self._is_full = np.zeros(slots, np.bool_)  # whether the present search is recorded
+        self._hopeless = np.zeros((slots, 2), np.int32)  # consecutive own moves below the resignation threshold
+        self._plays_on = np.zeros(slots, np.bool_)
+        self._versions = np.zeros(slots, np.int32)
+        self._actions = np.zeros((slots, self.max_plies), np.int16)
+        self._to_play = np.zeros((slots, self.max_plies), np.int8)
+        self._recorded = np.zeros((slots, self.max_plies), np.bool_)
+        self._policy = np.zeros((slots, self.max_plies, game.num_actions), np.float16)
+        self._values = np.zeros((slots, self.max_plies), np.float16)
+        self._begin(self.slots)
+
+    def collect(self, positions: int) -> tuple[Games, dict[str, float]]:
+        """Play until `positions` more are recorded; returns the games that finished meanwhile, and counts.
+
+        Games in progress stay in their slots and go on in the next call.
+        """
+        started, evaluations = time.perf_counter(), self.search.evaluations
+        finished: list[Games] = []
+        recorded = 0
+        while recorded < positions:
+            self.search.round(self.slots)
+            done = self.slots[self.search.finished(self.slots)]
+            if len(done):
+                recorded += self._move(done, finished)
+        points = self._points()
+        games = Games.concatenate(finished) if finished else Games.none(self.game.num_actions, points)
+        return games, {
+            "recorded": recorded,
+            "evaluations": self.search.evaluations - evaluations,
+            "seconds": time.perf_counter() - started,
+        }
+
+    def _points(self) -> int:
+        return self.game.obs_shape[1] * self.game.obs_shape[2] if self.game.has_ownership else 0
+
+    def _begin(self, slots: NDArray[np.int32]) -> None:
+        """Start new games in the slots."""
+        rollouts = self.config.rollouts
+        fresh = self.game.new_states(len(slots))
+        self.states[slots] = fresh
+        self._plies[slots] = 0
+        self._openings[slots] = self.rng.integers(rollouts.opening_plies + 1, size=len(slots))
+        self._hopeless[slots] = 0
+        self._plays_on[slots] = self.rng.random(len(slots)) < rollouts.resignation.play_on
+        self._versions[slots] = self.version
+        self._search_from(slots)
+
+    def _search_from(self, slots: NDArray[np.int32]) -> None:
+        self.search.set_roots(slots, self.states[slots], self._budgets(slots))
+
+    def _budgets(self, slots: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Simulations of the next move: none in the opening, few or all under the playout cap."""
+        cap = self.config.rollouts.playout_cap
+        opening = self._openings[slots] > 0
+        full = ~opening
+        if cap.full_fraction < 1:
+            full &= self.rng.random(len(slots)) < cap.full_fraction
+        self._is_full[slots] = full
+        return np.where(opening, 0, np.where(full, self.config.search.simulations, cap.simulations)).astype(np.int32)
+
+    def _move(self, done: NDArray[np.int32], finished: list[Games]) -> int:
+        """Play one action in each of the slots; returns how many positions were recorded."""
+        found = self.search.result(done)
+        actions = self._chosen(done, found.actions, found.policy)
+        plies = self._plies[done]
+        self._actions[done, plies] = actions
+        self._to_play[done, plies] = self.states["to_play"][done]
+        self._recorded[done, plies] = self._is_full[done]
+        self._policy[done, plies] = found.policy
+        self._values[done, plies] = found.values
+        resigned = self._resigns(done, found.values)
+        after = self.states[done]
+        self.game.step(after, actions)
+        self.states[done] = after
+        self._plies[done] += 1
+        self._openings[done] = np.maximum(0, self._openings[done] - 1)
+        recorded = int(self._is_full[done].sum())
+        over = after["terminal"] | resigned | (self._plies[done] >= self.max_plies)
+        if over.any():
+            finished.append(self._harvest(done[over], resigned[over]))
+            self._begin(done[over])
+        self._go_on(done[~over], actions[~over])
+        return recorded
+
+    def _go_on(self, slots: NDArray[np.int32], actions: NDArray[np.int32]) -> None:
+        if not self.config.rollouts.reuse_tree:
+            self._search_from(slots)
+            return
+        budgets = self._budgets(slots)
+        for i, slot in enumerate(slots):
+            child = int(self.search.tree.child[slot, 0, actions[i]])
+            if child > 0:
+                self.search.keep(int(slot), child, int(budgets[i]))
+            else:
+                one = slots[i : i + 1]
+                self.search.set_roots(one, self.states[one], budgets[i : i + 1])
+
+    def _chosen(
+        self, done: NDArray[np.int32], actions: NDArray[np.int32], policy: NDArray[np.float32]
+    ) -> NDArray[np.int32]:
+        """The search's action; sampled from the bare policy in the opening, by temperature shortly after."""
+        rollouts = self.config.rollouts
+        opening = self._openings[done] > 0
+        warm = ~opening & (self._plies[done] < rollouts.temperature_plies) & (rollouts.temperature > 0)
+        if not (opening.any() or warm.any()):
+            return actions
+        weights = np.where(opening[:, None], self.search.root_prior(done), policy)
+        with np.errstate(divide="ignore"):
+            logits = np.log(weights)
+        logits[warm] /= max(rollouts.temperature, 1e-6)
+        sampled = (logits + self.rng.gumbel(size=logits.shape)).argmax(1)  # Gumbel-max: a sample of the softmax
+        return np.where(opening | warm, sampled, actions).astype(np.int32)
+
+    def _resigns(self, done: NDArray[np.int32], values: NDArray[np.float32]) -> NDArray[np.bool_]:
+        resignation = self.config.rollouts.resignation
+        if resignation.threshold >= 1:
+            return np.zeros(len(done), np.bool_)
+        side = self.states["to_play"][done]
+        low = (values < -resignation.threshold) & self._is_full[done]
+        self._hopeless[done, side] = np.where(low, self._hopeless[done, side] + 1, 0)
+        return np.asarray((self._hopeless[done, side] >= resignation.moves) & ~self._plays_on[done])
+
+    def _harvest(self, slots: NDArray[np.int32], resigned: NDArray[np.bool_]) -> Games:
+        """The games in the slots, which are over."""
+        states = self.states[slots]
+        count, points = len(slots), self._points()
+        lengths = self._plies[slots]
+        returns = np.zeros((count, 2), np.float32)
+        self.game.returns(states, returns)
+        last = self._to_play[slots, lengths - 1]
+        results = np.where(resigned, np.where(last == 0, -1.0, 1.0), returns[:, 0]).astype(np.float32)
+        is_scored = states["terminal"] & ~resigned
+        ownership = np.zeros((count, points), np.int8)
+        scores = np.zeros(count, np.float32)
+        if points:
+            self.game.ownership(states, ownership)
+            self.game.score(states, scores)
+        kept = np.arange(self.max_plies) < lengths[:, None]  # [G, max_plies]
+        return Games(
+            lengths=lengths.astype(np.int32),
+            results=results,
+            scores=scores,
+            ownership=ownership,
+            is_scored=is_scored,
+            versions=self._versions[slots],
+            actions=self._actions[slots][kept],
+            to_play=self._to_play[slots][kept],
+            is_recorded=self._recorded[slots][kept],
+            policy=np.concatenate([self._policy[s, :n] for s, n in zip(slots, lengths, strict=True)]),
+            values=self._values[slots][kept],
+        )
+
+    def state(self) -> dict[str, Any]:
+        """The random stream, as JSON keeps it."""
+        return {"rng": self.rng.bit_generator.state}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a saved random stream; games in progress start anew."""
+        self.rng.bit_generator.state = state["rng"]
+        self._begin(self.slots)
