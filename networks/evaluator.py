@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from tengen.errors import TengenError
 from tengen.networks.folding import InferenceNet
-from tengen.networks.hardware import choose_device, choose_precision, use_threads
+from tengen.networks.hardware import choose_device, choose_precision
 from tengen.networks.heads import PolicyValueNet
+from tengen.networks.threads import threads as intra_op_threads
 from tengen.networks.weights import load_weights
 
 log = logging.getLogger(__name__)
@@ -81,9 +82,7 @@ class NetworkEvaluator:
 
     def submit(self, obs: NDArray[np.float32]) -> Pending:
         """Start an evaluation; on a GPU the caller may work until it asks for the result."""
-        if self.threads is not None:
-            use_threads(self.threads)
-        with self._lock, torch.inference_mode():
+        with self._lock, intra_op_threads(self.threads), torch.inference_mode():
             batch = len(obs)
             policy, value = self._net(self._prepare(obs, padded_size(batch)))
             return Pending((policy[:batch].cpu().numpy(), value[:batch].cpu().numpy()))
@@ -112,10 +111,10 @@ class NetworkEvaluator:
     def describe(self) -> str:
         """What was chosen, in words: "cpu, bf16, channels-last, BN folded, fused, 1 thread"."""
         names = {torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16"}
-        threads = self.threads or torch.get_num_threads()
         parts = [str(self.device), names[self.dtype], "channels-last", "BN folded"]
         if self._net.packs:
             parts.append("oneDNN fused")
         if self.device.type == "cpu":
+            threads = self.threads or torch.get_num_threads()
             parts.append(f"{threads} thread{'s' if threads > 1 else ''}")
         return ", ".join(parts)

@@ -1,9 +1,7 @@
-"""What this machine can do for a network: device, bf16, a C++ compiler; and the threads that torch uses."""
+"""What this machine can do for a network: device, precision, a C++ compiler."""
 
-import contextlib
 import os
 import shutil
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -34,6 +32,11 @@ def cpu_bf16() -> str | None:
     if "amx_bf16" in flags:
         return "AMX"
     return "AVX512-BF16" if "avx512_bf16" in flags else None
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this processor has a unit that makes bfloat16 fast."""
+    return cpu_bf16() is not None
 
 
 @lru_cache(maxsize=1)
@@ -75,24 +78,3 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
         # Turing and older have no bfloat16 units but fast float16.
         return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
     return torch.bfloat16 if cpu_bf16() else torch.float32
-
-
-def use_threads(count: int) -> None:
-    """Let torch run each operation that this thread calls on `count` threads.
-
-    The setting is the calling thread's own: other threads that already used torch keep theirs, new ones take
-    the latest. Rollout threads call this once with 1, so that they never wait for one another.
-    """
-    if torch.get_num_threads() != count:
-        torch.set_num_threads(count)
-
-
-@contextlib.contextmanager
-def single_threaded() -> Iterator[None]:
-    """One intra-op thread for what this thread runs inside the block; the former number afterwards."""
-    before = torch.get_num_threads()
-    use_threads(1)
-    try:
-        yield
-    finally:
-        use_threads(before)
