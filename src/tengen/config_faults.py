@@ -121,7 +121,8 @@ def _near_key(path: list[str | int], model: type[BaseModel]) -> str:
     if near:
         return f"did you mean {leaves[near]}?"
     elsewhere = [key for key in keys if key.rpartition(".")[2] == leaf]
-    meant = elsewhere[0] if elsewhere else nearest(".".join(map(str, path)), keys)
+    others = [key for key in keys if key != prefix]
+    meant = elsewhere[0] if elsewhere else nearest(".".join(map(str, path)), others, cutoff=0.75)
     if meant:
         return f"did you mean {meant}?"
     return f"the keys of {prefix or 'a configuration'} are {', '.join(sorted(leaves)) or 'none'}"

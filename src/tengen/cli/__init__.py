@@ -64,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read us has gone (`| head`); nothing may be flushed to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except SystemExit as end:  # argparse after --help and --version
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:
         print("\ntengen: interrupted", file=sys.stderr)
         return 130
@@ -80,10 +82,7 @@ def _dispatch(arguments: list[str]) -> int:
     if command is not None and command not in COMMANDS:
         raise TengenError(f"unknown command '{command}'; {did_you_mean(command, COMMANDS, 'commands')}")
     parser = build_parser(command)
-    try:
-        args, rest = parser.parse_known_args(arguments)
-    except SystemExit as end:  # --help and --version
-        return int(end.code or 0)
+    args, rest = parser.parse_known_args(arguments)
     if command is None:
         parser.print_help()
         return 2
