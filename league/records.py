@@ -1,0 +1,112 @@
+"""Checking collections of game records: how many games there are, can be read, and are legal."""
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tengen.errors import TengenError
+
+PEEK = 1 << 16  # bytes looked at to tell what a file is
+SGF_START = re.compile(rb"\(\s*;")
+PDN_START = re.compile(rb'\[\s*\w+\s+"|\b1\.\s*\d{1,2}\s?[-x]\s?\d')
+
+
+class Fault(NamedTuple):
+    """What is wrong with a game: its number in the file and its move, both from 1 (0: none in particular)."""
+
+    file: str
+    game: int
+    move: int
+    reason: str
+
+
+class Checked(NamedTuple):
+    """One game of a file: whether it could be read, and its first fault."""
+
+    parsed: bool
+    fault: Fault | None
+
+
+@dataclass
+class Tally:
+    """The games of one file, or of all."""
+
+    games: int = 0
+    parsed: int = 0
+    legal: int = 0
+
+    def add(self, checked: Checked) -> None:
+        self.games += 1
+        self.parsed += checked.parsed
+        self.legal += checked.fault is None
+
+
+class _Stream:
+    """Bytes of a file in whatever pieces come, the first of them at hand as `head`."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.head: bytes = file.read1(PEEK)
+        self._ahead = self.head
+
+    def read(self, size: int = PEEK) -> bytes:
+        """The next piece, b"" at the end. A damaged file gives what comes before the damage, then raises."""
+        piece, self._ahead = self._ahead, b""
+        return piece or self._file.read1(size)
+
+
+def check_file(path: Path | str, rules: str | None = None) -> Iterator[Checked]:
+    """Read and replay every game of a file, SGF (Go) or PDN (checkers), plain or gzipped, one at a time.
+
+    `rules` is Go's repetition rule; None takes the record's own (its RU), or else positional superko. Raises
+    TengenError if the file cannot be read, or is neither format; what came before stays yielded.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as raw:
+            gzipped = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            stream = _Stream(gzip.GzipFile(fileobj=raw) if gzipped else raw)
+            if _format(stream.head, path) == "sgf":
+                yield from _check_sgf(stream, str(path), rules)
+            else:
+                yield from _check_pdn(stream, str(path))
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise TengenError(f"{path}: the gzip compression is damaged: {error}") from None
+    except OSError as error:
+        raise TengenError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _format(head: bytes, path: Path) -> str:
+    """Whether this is "sgf" or "pdn", by content and, in doubt, by suffix."""
+    if not head.strip():
+        raise TengenError(f"{path}: the file is empty; expected SGF or PDN games")
+    if head[257:262] == b"ustar":
+        raise TengenError(f"{path}: a tar archive; unpack it and name the SGF or PDN files")
+    found = {"sgf": SGF_START.search(head), "pdn": PDN_START.search(head)}
+    suffixes = [suffix.lstrip(".").lower() for suffix in path.suffixes]
+    begins = {kind: match.start() for kind, match in found.items() if match}
+    if not begins:
+        raise TengenError(f"{path}: not game records; expected SGF, which begins with '(;', or PDN")
+    # A comment of one format may look like the other, so the name's word counts for more.
+    return min(begins, key=lambda kind: (kind not in suffixes, begins[kind]))
+
+
+def _check_pdn(stream: Any, name: str) -> Iterator[Checked]:
+    from tengen.envs.checkers.pdn import PdnFault, iter_pdn, replay
+
+    for game in iter_pdn(stream):
+        fault = None
+        try:
+            replay(game)
+        except PdnFault as error:
+            fault = Fault(name, game.number, error.ply, error.reason)
+        yield Checked(game.fault is None, fault)
+
+
+def _check_sgf(stream: Any, name: str, rules: str | None) -> Iterator[Checked]:
+    raise NotImplementedError

@@ -1,0 +1,85 @@
+"""`tengen records check`: replay collections of games."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tengen.errors import TengenError
+
+if TYPE_CHECKING:
+    from tengen.league.records import Fault
+
+MOST_FAULTS = 10_000  # in the JSON object, so that memory stays flat whatever the files hold
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "records", help="check collections of SGF or PDN games", description="Work with game records."
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    check = actions.add_parser(
+        "check",
+        help="replay every game and report the first fault of each bad one",
+        description="Replay every game of SGF (Go) and PDN (checkers) files, which may be gzipped. Says how many "
+        "games there are, can be read and are legal, and the first fault of each bad one. Exit code 0 when every "
+        "file could be read to its end, whatever its games are like; 2 when one could not, or holds no games.",
+    )
+    check.add_argument("files", metavar="FILE", nargs="+", help="a .sgf, .pdn, .sgf.gz or .pdn.gz file")
+    check.add_argument(
+        "--rules",
+        choices=("positional", "situational", "simple"),
+        help="Go's repetition rule (default: the record's own RU where it is known, else positional)",
+    )
+    check.add_argument(
+        "--json",
+        action="store_true",
+        help=f"print one JSON object as the last line, with at most {MOST_FAULTS:,} faults",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a line for each fault and a table of the files."""
+    from tengen.console import Progress, emit_json, table
+    from tengen.league.records import Fault, Tally, check_file
+
+    for file in args.files:
+        if not Path(file).is_file():
+            what = "is a folder" if Path(file).is_dir() else "does not exist"
+            raise TengenError(f"{file} {what}; expected an SGF or PDN file")
+    tallies: dict[str, Tally] = {}
+    faults: list[Fault] = []
+    broken: list[str] = []
+    with Progress("checking", unit="games") as progress:
+        for file in args.files:
+            tally = tallies.setdefault(file, Tally())
+            try:
+                for checked in check_file(file, args.rules):
+                    tally.add(checked)
+                    if checked.fault is not None:
+                        _note(checked.fault, faults, args.json)
+                    progress.advance(note=file)
+            except TengenError as error:
+                broken.append(str(error))
+                _note(Fault(file, 0, 0, str(error).removeprefix(f"{file}: ")), faults, args.json)
+    rows = [[file, tally.games, tally.parsed, tally.legal] for file, tally in tallies.items()]
+    table(["file", "games", "parsed", "legal"], rows)
+    if args.json:
+        total = {
+            key: sum(getattr(tally, key) for tally in tallies.values())
+            for key in ("games", "parsed", "legal")
+        }
+        emit_json({"files": len(args.files), **total, "faults": [fault._asdict() for fault in faults]})
+    if broken:
+        more = f" (and {len(broken) - 1} more files)" if len(broken) > 1 else ""
+        raise TengenError(f"{broken[0]}{more}")
+    return 0
+
+
+def _note(fault: "Fault", faults: "list[Fault]", keep: bool) -> None:
+    """Keep the fault for the JSON object, or print it."""
+    if not keep:
+        place = f"game {fault.game}, move {fault.move}" if fault.move else f"game {fault.game}"
+        print(f"{fault.file}: {place}: {fault.reason}" if fault.game else f"{fault.file}: {fault.reason}")
+    elif len(faults) < MOST_FAULTS:
+        faults.append(fault)
