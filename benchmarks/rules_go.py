@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tengen.envs.go import Go
-from tengen.envs.go.batch import Raw, finish_game
-from tengen.envs.go.board import Longs
 from tengen.envs.go.layout import PLY
+from tengen.envs.go.playout import finish_game
+from tengen.envs.go.words import Longs, at
 from tengen.envs.jit import leaf_kernel
 from tengen.envs.registry import make_game
 from tengen.envs.rng import make_rng
@@ -17,16 +17,15 @@ BATCH = 2000  # games between two looks at the clock
 
 
 @leaf_kernel
-def play_many(start: Longs, work: Raw, games: int, rng: NDArray[np.uint64]) -> int:
+def play_many(start: Longs, work: Longs, games: int, rng: NDArray[np.uint64]) -> int:
     """Play games from start in work [itemsize]; returns the plies of all."""
     words = work.view(np.uint16)
-    longs = work.view(np.uint64)
     plies = 0
     for _ in range(games):
         for i in range(len(start)):
-            longs[i] = start[i]
-        finish_game(words, longs, rng)
-        plies += np.int64(words[PLY])
+            work[i] = start[i]
+        finish_game(words, rng)
+        plies += at(words, PLY)
     return plies
 
 
@@ -35,15 +34,15 @@ def play_random_games(game: Go, seconds: float, seed: int = 0) -> tuple[int, int
 
     Both players pass where no such move is left; two passes or the ply cap end a game. One core.
     """
-    start = game.new_states(1).view(np.uint8).reshape(-1)
+    start = game.new_states(1).view(np.uint64).reshape(-1)
     work = start.copy()
     rng = make_rng(seed)
-    play_many(start.view(np.uint64), work, 10, rng)  # compile
+    play_many(start, work, 10, rng)  # compile
     games, plies = 0, 0
     began = time.process_time()
     spent = 0.0
     while spent < seconds:
-        plies += int(play_many(start.view(np.uint64), work, BATCH, rng))
+        plies += int(play_many(start, work, BATCH, rng))
         games += BATCH
         spent = time.process_time() - began
     return games, plies, spent

@@ -3,15 +3,16 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.envs.go.batch import Raw
-from tengen.envs.go.board import Words, verdict
+from tengen.envs.go.board import address, mover, neighbour, verdict
 from tengen.envs.go.layout import (
     ACTION,
+    BLACK,
     CELL,
     CHAIN,
     COLOR,
     EMPTIES,
     EMPTY,
+    LEGAL,
     LIBS,
     LISTED,
     NEXT,
@@ -20,10 +21,10 @@ from tengen.envs.go.layout import (
     RECENT,
     REPEATS,
     SIZE,
-    TURN,
 )
 from tengen.envs.go.scoring import komi_of
-from tengen.envs.jit import kernel
+from tengen.envs.go.words import Raw, Words, at
+from tengen.envs.jit import kernel, leaf_kernel
 
 PLANES = (
     "own stones",
@@ -49,19 +50,19 @@ MOVES = 5
 KOMI_SCALE = 15.0
 
 
-@kernel
+@leaf_kernel
 def few_liberties(words: Words, root: int, found: NDArray[np.int64]) -> int:
     """How many liberties a chain has, 4 standing for more; the first are written to found [4]."""
     # Each liberty is counted at most four times.
-    if words[root + LIBS] > 12:
+    if at(words, root + LIBS) > 12:
         return 4
-    step = CELL * (np.int64(words[SIZE]) + 1)
+    step = CELL * (at(words, SIZE) + 1)
     count = 0
     p = root
     while True:
         for i in range(4):
-            n = p + (step if i > 1 else CELL) * (1 if i & 1 else -1)
-            if words[n + COLOR] == EMPTY:
+            n = neighbour(p, step, i)
+            if at(words, n + COLOR) == EMPTY:
                 new = True
                 for k in range(count):
                     new &= found[k] != n
@@ -70,9 +71,27 @@ def few_liberties(words: Words, root: int, found: NDArray[np.int64]) -> int:
                     count += 1
                     if count == 4:
                         return 4
-        p = np.int64(words[p + NEXT])
+        p = at(words, p + NEXT)
         if p == root:
             return count
+
+
+@leaf_kernel
+def write_chain(words: Words, root: int, planes: NDArray[np.float32], found: NDArray[np.int64]) -> None:
+    """Write a chain's stones, liberties and whether it can be captured to planes [P, C]."""
+    is_mine = at(words, root + COLOR) == mover(words)
+    liberties = few_liberties(words, root, found)
+    if liberties == 1 and not is_mine and verdict(words, found[0]) == LEGAL:
+        planes[at(words, found[0] + ACTION), CAPTURES] = 1
+    p = root
+    while True:
+        point = at(words, p + ACTION)
+        planes[point, OWN if is_mine else OPPONENT] = 1
+        if liberties < 4:
+            planes[point, ONE_LIBERTY - 1 + liberties] = 1
+        p = at(words, p + NEXT)
+        if p == root:
+            break
 
 
 @kernel
@@ -81,49 +100,30 @@ def observe_batch(raw: Raw, out: NDArray[np.float32]) -> None:
     found = np.empty(4, np.int64)
     for b in range(raw.shape[0]):
         words = raw[b].view(np.uint16)
-        longs = raw[b].view(np.uint64)
         planes = out[b]
-        size = np.int64(words[SIZE])
+        size = at(words, SIZE)
         points = size * size
-        black_to_move = words[TURN] & 1 == 0
-        me = 1 if black_to_move else 2
-        ply = np.int64(words[PLY])
-        last = np.int64(words[RECENT + ((ply - 1) & 7)])
-        komi = komi_of(words)
-        passed = np.float32(last == points)
-        black = np.float32(black_to_move)
-        scaled_komi = np.float32((-komi if black_to_move else komi) / KOMI_SCALE)
-        for at in range(points):
+        ply = at(words, PLY)
+        is_black = mover(words) == BLACK
+        passed = np.float32(at(words, RECENT + ((ply - 1) & 7)) == points)
+        komi = np.float32((-komi_of(words) if is_black else komi_of(words)) / KOMI_SCALE)
+        black = np.float32(is_black)
+        for point in range(points):
             for c in range(PASSED):
-                planes[at, c] = np.float32(0)
-            planes[at, PASSED] = passed
-            planes[at, BLACK_TO_MOVE] = black
-            planes[at, KOMI_PLANE] = scaled_komi
-            planes[at, ONES] = np.float32(1)
-        for row in range(1, size + 1):
-            for column in range(1, size + 1):
-                root = POINTS + CELL * (row * (size + 1) + column)
-                color = np.int64(words[root + COLOR])
-                if color == EMPTY or words[root + CHAIN] != root:
-                    continue
-                liberties = few_liberties(words, root, found)
-                if liberties == 1 and color != me and verdict(words, longs, found[0]) != REPEATS:
-                    planes[np.int64(words[found[0] + ACTION]), CAPTURES] = np.float32(1)
-                stones = OWN if color == me else OPPONENT
-                p = root
-                while True:
-                    at = np.int64(words[p + ACTION])
-                    planes[at, stones] = np.float32(1)
-                    if liberties < 4:
-                        planes[at, ONE_LIBERTY - 1 + liberties] = np.float32(1)
-                    p = np.int64(words[p + NEXT])
-                    if p == root:
-                        break
-        for k in range(words[EMPTIES]):
-            p = np.int64(words[POINTS + CELL * k + LISTED])
-            if verdict(words, longs, p) == REPEATS:
-                planes[np.int64(words[p + ACTION]), FORBIDDEN] = np.float32(1)
+                planes[point, c] = 0
+            planes[point, PASSED] = passed
+            planes[point, BLACK_TO_MOVE] = black
+            planes[point, KOMI_PLANE] = komi
+            planes[point, ONES] = 1
+        for action in range(points):
+            p = address(size, action)
+            if at(words, p + COLOR) != EMPTY and at(words, p + CHAIN) == p:
+                write_chain(words, p, planes, found)
+        for k in range(at(words, EMPTIES)):
+            p = at(words, POINTS + CELL * k + LISTED)
+            if verdict(words, p) == REPEATS:
+                planes[at(words, p + ACTION), FORBIDDEN] = 1
         for i in range(MOVES):
-            move = np.int64(words[RECENT + ((ply - 1 - i) & 7)])
+            move = at(words, RECENT + ((ply - 1 - i) & 7))
             if move < points:
-                planes[move, LAST + i] = np.float32(1)
+                planes[move, LAST + i] = 1

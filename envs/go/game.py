@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tengen.envs.game import Bools, Floats, Game, Ints, States
-from tengen.envs.go import batch, features, scoring, text
+from tengen.envs.go import batch, features, playout, scoring, text
+from tengen.envs.go.board import address
 from tengen.envs.go.layout import LEGAL, OCCUPIED, REPEATS, RULE_NAMES, SUICIDAL, go_dtype
 from tengen.envs.go.options import check_options, handicap_points
 from tengen.envs.go.symmetry import square_symmetries
@@ -36,10 +37,13 @@ class Go(Game):
     ) -> None:
         """A game; values may be words, as `make_game` passes them.
 
-        size: 2 to 19. komi: points that White gets, whole or half; 7 unless told. rules: no position may come
-        again (`positional`), not with the same side to move (`situational`), or only the immediate recapture in a
-        ko is forbidden (`simple`; long cycles end by the cap). suicide: whether a move may take its own chain off.
-        handicap: stones on the standard points, White to begin (1: none, only Black's first move). cap: plies.
+        size: 2 to 19.
+        komi: points that White gets, whole or half; 7 unless told.
+        rules: no position may come again (`positional`), or not with the same side to move (`situational`), or
+            only the immediate recapture in a ko is forbidden (`simple`; long cycles end by the cap).
+        suicide: whether a move may take its own chain off the board.
+        handicap: stones on the standard points, White to begin; 1 means none and Black's first move.
+        cap: plies after which the game is counted as it stands.
         Raises TengenError for a value that is not allowed.
         """
         self.options = options = check_options(size, komi, rules, suicide, handicap, cap)
@@ -96,21 +100,21 @@ class Go(Game):
             last[...] = flat
 
     def returns(self, states: States, out: Floats) -> None:
-        self._write(scoring.returns_batch, states, out)
+        self._write(scoring.returns_batch, states, out, self.pass_action)
 
     def ownership(self, states: States, out: NDArray[np.int8]) -> None:
         self._write(scoring.ownership_batch, states, out)
 
     def score(self, states: States, out: Floats) -> None:
-        self._write(scoring.score_batch, states, out)
+        self._write(scoring.score_batch, states, out, self.pass_action)
 
     def playout(self, states: States, rng: NDArray[np.uint64]) -> None:
-        """Finish every game with uniformly random legal moves that fill no own eye; a pass where none is left."""
+        """Finish every game with uniformly random legal moves that fill no own eye, else passes."""
         if states.flags.c_contiguous:
-            batch.playout_batch(_bytes(states), rng)
+            playout.playout_batch(_bytes(states), rng)
         else:
             part = states.copy()
-            batch.playout_batch(_bytes(part), rng)
+            playout.playout_batch(_bytes(part), rng)
             states[...] = part
 
     # --- words -------------------------------------------------------------------------------------------
@@ -139,7 +143,7 @@ class Go(Game):
         """Why the rules forbid a stone at `action`, "" where they allow it."""
         verdict = batch.judge(_readable(state), action)
         if verdict == REPEATS:
-            if state["ko"][0] == batch.address(self.size, action):
+            if state["ko"][0] == address(self.size, action):
                 return "ko, the stone may not be retaken at once"
             return "superko, the position has stood on the board before"
         return VERDICTS.get(verdict, "")
@@ -166,8 +170,8 @@ class Go(Game):
         cap = self.max_plies
         if fields.passes > min(2, fields.ply) or not len(fields.repeats) <= fields.ply <= cap:
             raise TengenError(
-                f"position: {fields.passes} passes and {len(fields.repeats)} repeating moves at ply {fields.ply}; "
-                f"at most 2 passes are right, no more of either than plies, and no more plies than {cap}"
+                f"position: {fields.passes} passes and {len(fields.repeats)} repeating moves at ply {fields.ply}"
+                f"; at most 2 passes are right, no more of either than plies, and at most {cap} plies"
             )
         state = self.from_colors(fields.colors, fields.to_play)
         for action in fields.repeats:
@@ -197,7 +201,7 @@ class Go(Game):
         Raises TengenError if a chain has no liberty.
         """
         state = self._set_up(colors, to_play)
-        at = int(batch.smothered(_bytes(state)))
+        at = int(batch.smothered(_bytes(state), np.array(colors, np.int8)))
         if at >= 0:
             raise TengenError(
                 f"the position has a chain without liberties at {text.format_point(self.size, at)}"
@@ -226,12 +230,12 @@ class Go(Game):
         batch.set_up(_bytes(state), np.array(colors, np.int8), to_play)
         return state
 
-    def _write(self, kernel: Any, states: States, out: NDArray[Any]) -> None:
+    def _write(self, kernel: Any, states: States, out: NDArray[Any], *rest: int) -> None:
         if out.flags.c_contiguous:
-            kernel(_readable(states), out)
+            kernel(_readable(states), out, *rest)
         else:
             part = np.empty(out.shape, out.dtype)
-            kernel(_readable(states), part)
+            kernel(_readable(states), part, *rest)
             out[...] = part
 
 

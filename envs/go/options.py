@@ -6,8 +6,8 @@ from tengen.envs.go.layout import MAX_SIZE, RULE_NAMES
 from tengen.envs.go.text import format_komi
 from tengen.errors import TengenError
 
-#: Seven points for White: with perfect play under area scoring Black wins 7x7 by 9 and, as is believed, 9x9 by 7,
-#: and strong programs find larger boards even between 6 and 7. Whole, so that an even game is a draw.
+#: Points for White. With perfect play under area scoring Black is believed to win 9x9 by 7, and strong programs
+#: find larger boards even between 6 and 7. A whole number, so that an even game is a draw.
 DEFAULT_KOMI = 7.0
 PLAIN_SIZES = (5, 7, 9, 13, 19)
 MAX_CAP = 10_000
@@ -66,7 +66,7 @@ def handicap_points(size: int, stones: int) -> list[tuple[int, int]]:
     if stones <= 4:
         return corners[:stones]
     points = corners + sides[: (stones - 4) // 2 * 2]
-    return points + [(middle, middle)] if stones % 2 else points
+    return [*points, (middle, middle)] if stones % 2 else points
 
 
 def check_options(

@@ -3,88 +3,90 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.envs.go.batch import Raw
-from tengen.envs.go.board import Words, address
-from tengen.envs.go.layout import ACTION, BLACK, BORDER, CELL, COLOR, EMPTY, KOMI, SIZE, TERMINAL, TURN
-from tengen.envs.jit import kernel
+from tengen.envs.go.board import address, is_over, neighbour
+from tengen.envs.go.layout import ACTION, BLACK, BORDER, CELL, COLOR, EMPTY, KOMI, SIZE, WHITE
+from tengen.envs.go.words import Raw, Words, at
+from tengen.envs.jit import kernel, leaf_kernel
+
+UNSEEN = 2
 
 
-@kernel
-def fill_owners(words: Words, owners: NDArray[np.int8], stack: NDArray[np.int64]) -> int:
-    """Write the owner of each point to owners [P] (1 Black, -1 White, 0 nobody); returns their sum."""
-    size = np.int64(words[SIZE])
+@leaf_kernel
+def fill_owners(words: Words, owners: NDArray[np.int8], queue: NDArray[np.int64]) -> int:
+    """Write the owner of each point to owners [P] (1 Black, -1 White, 0 nobody); returns their sum.
+
+    queue [P] is room to work in.
+    """
+    size = at(words, SIZE)
     step = CELL * (size + 1)
-    unseen = 2
-    for action in range(size * size):
-        color = np.int64(words[address(size, action) + COLOR])
-        owners[action] = unseen if color == EMPTY else (1 if color == BLACK else -1)
     total = 0
     for action in range(size * size):
-        if owners[action] != unseen:
-            total += owners[action]
+        color = at(words, address(size, action) + COLOR)
+        owner = UNSEEN if color == EMPTY else (1 if color == BLACK else -1)
+        owners[action] = owner
+        if owner != UNSEEN:
+            total += owner
+    for action in range(size * size):
+        if owners[action] != UNSEEN:
             continue
-        # The stack keeps every point of the region: those below `head` have been looked around.
-        stack[0] = address(size, action)
         owners[action] = 0
-        head, tail, reaches = 0, 1, 0
+        queue[0] = address(size, action)
+        head, tail, reached = 0, 1, 0  # reached: bits of the colours at the region's edge
         while head < tail:
-            p = stack[head]
+            p = queue[head]
             head += 1
             for i in range(4):
-                n = p + (step if i > 1 else CELL) * (1 if i & 1 else -1)
-                color = np.int64(words[n + COLOR])
+                n = neighbour(p, step, i)
+                color = at(words, n + COLOR)
                 if color == EMPTY:
-                    at = np.int64(words[n + ACTION])
-                    if owners[at] == unseen:
-                        owners[at] = 0
-                        stack[tail] = n
+                    point = at(words, n + ACTION)
+                    if owners[point] == UNSEEN:
+                        owners[point] = 0
+                        queue[tail] = n
                         tail += 1
                 elif color != BORDER:
-                    reaches |= color
-        if reaches == 1 or reaches == 2:
-            owner = 1 if reaches == 1 else -1
-            for i in range(tail):
-                owners[np.int64(words[stack[i] + ACTION])] = owner
-        total += owners[action]
+                    reached |= color
+        owner = 1 if reached == BLACK else (-1 if reached == WHITE else 0)
+        total += owner * tail
+        for i in range(tail):
+            owners[at(words, queue[i] + ACTION)] = owner
     return total
 
 
-@kernel
+@leaf_kernel
 def komi_of(words: Words) -> float:
     """Komi in points."""
-    doubled = np.int64(words[KOMI])
+    doubled = at(words, KOMI)
     return (doubled - 65536 if doubled >= 32768 else doubled) / 2
 
 
 @kernel
 def ownership_batch(raw: Raw, out: NDArray[np.int8]) -> None:
     """Write the owner of each point to out [B, P]."""
-    stack = np.empty(out.shape[1], np.int64)
+    queue = np.empty(out.shape[1], np.int64)
     for b in range(raw.shape[0]):
-        fill_owners(raw[b].view(np.uint16), out[b], stack)
+        fill_owners(raw[b].view(np.uint16), out[b], queue)
 
 
 @kernel
-def score_batch(raw: Raw, out: NDArray[np.float32]) -> None:
-    """Write Black's points minus White's, komi included, to out [B]."""
-    points = np.int64(raw[0].view(np.uint16)[SIZE]) ** 2 if raw.shape[0] else 0
-    stack = np.empty(points, np.int64)
+def score_batch(raw: Raw, out: NDArray[np.float32], points: int) -> None:
+    """Write Black's points minus White's, komi included, to out [B]; points is size * size."""
+    queue = np.empty(points, np.int64)
     owners = np.empty(points, np.int8)
     for b in range(raw.shape[0]):
         words = raw[b].view(np.uint16)
-        out[b] = fill_owners(words, owners, stack) - komi_of(words)
+        out[b] = fill_owners(words, owners, queue) - komi_of(words)
 
 
 @kernel
-def returns_batch(raw: Raw, out: NDArray[np.float32]) -> None:
-    """Write each player's result to out [B, 2]; 0, 0 where the game goes on."""
-    points = np.int64(raw[0].view(np.uint16)[SIZE]) ** 2 if raw.shape[0] else 0
-    stack = np.empty(points, np.int64)
+def returns_batch(raw: Raw, out: NDArray[np.float32], points: int) -> None:
+    """Write each player's result to out [B, 2]; 0, 0 where the game goes on. points is size * size."""
+    queue = np.empty(points, np.int64)
     owners = np.empty(points, np.int8)
     for b in range(raw.shape[0]):
         words = raw[b].view(np.uint16)
         result = 0.0
-        if words[TURN] & TERMINAL != 0:
-            result = np.sign(fill_owners(words, owners, stack) - komi_of(words))
+        if is_over(words):
+            result = np.sign(fill_owners(words, owners, queue) - komi_of(words))
         out[b, 0] = result
         out[b, 1] = -result

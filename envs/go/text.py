@@ -1,9 +1,9 @@
 """Go in words: coordinates, ASCII boards and one-line positions.
 
-A one-line position reads `ROWS SIDE REPEATS KOMI PASSES PLY`: rows from the top with X for Black, O for White and
-numbers for runs of empty points; b or w to move; the points forbidden by repetition, comma-separated, or -; komi;
-passes in a row; plies played. Example: `9/9/9/9/4X4/9/9/9/9 w - 7 0 1`. Which positions stood on the board before
-is not part of it: superko knows, after reading, only this position and the points named as forbidden.
+A one-line position reads `ROWS SIDE REPEATS KOMI PASSES PLY`: rows from the top with X for Black, O for White
+and numbers for runs of empty points; b or w to move; the points forbidden by repetition, comma-separated, or -;
+komi; passes in a row; plies played. Example: `9/9/9/9/4X4/9/9/9/9 w - 7 0 1`. The positions that stood on the
+board before are lost: after reading, superko knows this position and the points named as forbidden, no more.
 """
 
 import re
@@ -47,7 +47,7 @@ def parse_point(size: int, text: str) -> int:
 
 
 def draw(colors: NDArray[np.int8], last: int) -> str:
-    """An ASCII board of colors [size, size] (0, 1 Black X, 2 White O); the point `last` stands in brackets."""
+    """An ASCII board of colors [size, size] (0, 1 Black X, 2 White O), the point `last` in brackets."""
     size = len(colors)
     letters = "   " + " ".join(COLUMNS[:size])
     lines = [letters]
@@ -74,7 +74,7 @@ def read_drawing(text: str, size: int) -> NDArray[np.int8]:
     for line in text.splitlines():
         body = re.sub(r"^\s*\d+|\d+\s*$", "", re.sub(r"[()\[\]]", " ", line)).replace(" ", "").strip()
         body = body.replace("+", ".").replace("*", ".").replace("#", "X")
-        # The line of letters above and below the board; a row of stones alone could be read as O but never as A.
+        # The letters above and below the board; a row of stones may begin with O, but never with A.
         if not body or body[0] in "Aa":
             continue
         rows.append(body.upper())
