@@ -1,6 +1,6 @@
 """Agents by name: URL-like strings that mean the same in every command and configuration.
 
-    kind[:target][?key=value&key=value]
+kind[:target][?key=value&key=value]
 """
 
 from collections.abc import Callable
@@ -70,7 +70,9 @@ def _number(spec: AgentSpec, key: str, default: float, low: float, high: float) 
     except ValueError:
         value = float("nan")
     if not low <= value <= high:
-        raise TengenError(f"agent '{spec.text}': {key} must be a number from {low:g} to {high:g}, got '{text}'")
+        raise TengenError(
+            f"agent '{spec.text}': {key} must be a number from {low:g} to {high:g}, got '{text}'"
+        )
     return value
 
 

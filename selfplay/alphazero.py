@@ -20,20 +20,14 @@ from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.learner import Learner
 from tengen.selfplay.replay import Replay
 from tengen.selfplay.resume import Saved, restore, save
-from tengen.selfplay.rollouts import Rollouts, make_rollouts
+from tengen.selfplay.rollouts import make_rollouts
 
 
 class Judge(Protocol):
     """Who rates the network beside training."""
 
-    def rate(self, run: RunDir, update: int, progress: Progress) -> dict[str, float]:
+    def rate(self, update: int, progress: Progress) -> dict[str, float]:
         """Play matches with the run's newest checkpoint; returns metrics for the log."""
-
-    def state(self) -> list[dict[str, object]]:
-        """Results so far, as JSON keeps them."""
-
-    def restore(self, state: list[dict[str, object]]) -> None:
-        """Go on from earlier results."""
 
 
 def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resume: bool = False) -> bool:
@@ -50,7 +44,7 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
     )
     rng = np.random.default_rng(config.seed)
     clock = RunClock(config.stop, config.evaluation.every_minutes, config.checkpoint.every_minutes)
-    saved = Saved(config, learner, replay, rng, clock, judge)
+    saved = Saved(config, learner, replay, rng, clock)
     with clock.starting(), Progress("starting", total=None) as starting:
         starting.say(f"{run.path}: {config.game}, {network.parameter_count():,} weights")
         rollouts = make_rollouts(config)
@@ -58,7 +52,10 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
             restore(saved, run, rollouts)
         rollouts.publish(learner.weights(), clock.update)
     try:
-        with GracefulInterrupt() as interrupt, Progress("self-play", clock.total, clock.unit, clock.done) as progress:
+        with (
+            GracefulInterrupt() as interrupt,
+            Progress("self-play", clock.total, clock.unit, clock.done) as progress,
+        ):
             while not (clock.is_over or interrupt.stop_requested):
                 games = rollouts.collect()
                 replay.add(games)
@@ -71,7 +68,7 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
                 if is_rated or clock.is_checkpoint_due or clock.is_over or clock.passes_third:
                     save(saved, run, rollouts, mark=is_rated or clock.is_over or clock.passes_third)
                 if judge is not None and is_rated:
-                    metrics |= judge.rate(run, clock.update, progress)
+                    metrics |= judge.rate(clock.update, progress)
                 run.append_metrics({"step": clock.update, **metrics})
             finished = clock.is_over
         if not finished:
@@ -106,6 +103,3 @@ def note(metrics: dict[str, float]) -> str:
     if "loss" in metrics:
         words.append(f"loss {metrics['policy_loss']:.2f}+{metrics['value_loss']:.2f}")
     return ", ".join(words)
-
-
-__all__ = ["Judge", "Rollouts", "train"]

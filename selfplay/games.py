@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 class Games:
     """G games of T plies in all, one after the other.
 
-    Actions and results rebuild every position, so no observation is stored. Values and results are from the side
-    of the player to move, resp. of player 0.
+    Actions and results rebuild every position, so no observation is stored. Values are from the side of the
+    player to move, results and scores from player 0's.
     """
 
     lengths: NDArray[np.int32]  # [G] plies

@@ -30,12 +30,17 @@ class Learner:
         self.steps = 0
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
         vectors = [p for p in self.network.parameters() if p.ndim <= 1]  # biases and norms are not decayed
-        groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+        groups = [
+            {"params": matrices, "weight_decay": config.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
         self.optimizer: torch.optim.Optimizer
         if config.optimizer == "adamw":
             self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
         else:
-            self.optimizer = torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=True)
+            self.optimizer = torch.optim.SGD(
+                groups, lr=config.learning_rate, momentum=config.momentum, nesterov=True
+            )
         self._area = network.spec.height * network.spec.width
         self._low_precision = self.device.type == "cuda" or cpu_bf16() is not None
 
@@ -44,7 +49,9 @@ class Learner:
         config = self.config
         warm = min(1.0, (self.steps + 1) / max(1, config.warmup_steps))
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, progress))))
-        return warm * (config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * cosine)
+        return warm * (
+            config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * cosine
+        )
 
     def step(self, batch: Batch, progress: float = 0.0) -> dict[str, float]:
         """One step of the optimizer; returns the losses."""
@@ -109,14 +116,18 @@ class Learner:
         found = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         found |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
         for i, slot in self.optimizer.state_dict()["state"].items():
-            found |= {f"optimizer.{i}.{key}": value for key, value in slot.items() if isinstance(value, Tensor)}
+            found |= {
+                f"optimizer.{i}.{key}": value for key, value in slot.items() if isinstance(value, Tensor)
+            }
         return {name: value.detach().cpu().clone().contiguous() for name, value in found.items()}
 
     def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None:
         """Go on from `tensors` of an earlier learner of the same shape."""
 
         def under(prefix: str) -> dict[str, Tensor]:
-            return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+            return {
+                name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)
+            }
 
         self.network.load_state_dict(under("network."))
         self.average.load_state_dict(under("average."))
@@ -126,4 +137,3 @@ class Learner:
             state.setdefault(int(index), {})[key] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
         self.steps = steps
-

@@ -67,7 +67,9 @@ class RayRollouts:
             max_restarts=0,  # replaced below, with weights and a new seed
             max_task_retries=0,
         )
-        actor = actor_class.remote(self.config.model_dump(), worker_seed(self.config.seed, index + 1000 * self.restarts))
+        actor = actor_class.remote(
+            self.config.model_dump(), worker_seed(self.config.seed, index + 1000 * self.restarts)
+        )
         if self._weights is not None:
             actor.publish.remote(self._weights, self._version)
         return actor
@@ -108,7 +110,9 @@ class RayRollouts:
             return None  # the next round asks again
         except errors.ActorDiedError as error:
             if self.restarts > 10 * len(self._actors):
-                raise MachineError(f"Ray actors keep dying; the last one said: {first_line(error)}") from error
+                raise MachineError(
+                    f"Ray actors keep dying; the last one said: {first_line(error)}"
+                ) from error
             self.restarts += 1
             self._calls = {ref: owner for ref, owner in self._calls.items() if owner != index}
             self._actors[index] = self._start(index)

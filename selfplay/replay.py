@@ -1,7 +1,7 @@
 """The window of finished games that the learner samples from.
 
-Positions are kept as moves, search policies and results: some 200 bytes a 9x9 position. Observations are made
-again by the game's own kernels when a batch is drawn. The window is a queue of chunks of games, each written to
+Positions are kept as moves, search policies and results: some 200 bytes a 9x9 position. Observations are
+made again by the game's own kernels when a batch is drawn. The window is a queue of chunks of games, each written to
 disk once as a shard; the oldest chunk leaves when the rest is large enough, so memory and disk are bounded.
 """
 
@@ -95,7 +95,9 @@ class Replay:
         longest = max(moves.shape[1] for moves, _, _ in parts)
         moves = np.concatenate([np.pad(m, ((0, 0), (0, longest - m.shape[1]))) for m, _, _ in parts])
         plies = np.concatenate([n for _, n, _ in parts])
-        columns = [np.concatenate(column) for column in zip(*(targets for _, _, targets in parts), strict=True)]
+        columns = [
+            np.concatenate(column) for column in zip(*(targets for _, _, targets in parts), strict=True)
+        ]
         observations = self._observe(moves, plies)
         policy, value, ownership, score, is_scored = columns
         if self.symmetries:
@@ -122,7 +124,11 @@ class Replay:
         ownership = games.ownership[game] * (sign * is_scored)[:, None]
         score = games.scores[game] * sign * is_scored
         policy = games.policy[plies].astype(np.float32)
-        return moves, counts, (policy, value.astype(np.float32), ownership.astype(np.float32), score, is_scored)
+        return (
+            moves,
+            counts,
+            (policy, value.astype(np.float32), ownership.astype(np.float32), score, is_scored),
+        )
 
     def _observe(self, moves: NDArray[np.int16], counts: NDArray[np.int64]) -> Floats:
         """Observations after counts [B] of the moves [B, longest], by playing them all together."""

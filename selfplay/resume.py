@@ -1,10 +1,8 @@
 """A run saved whole and taken up again: weights, optimizer, replay, random streams and counters."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,9 +21,6 @@ from tengen.selfplay.replay import Replay
 from tengen.selfplay.rollouts import Rollouts
 from tengen.selfplay.shards import load_replay, prune_replay, save_replay
 
-if TYPE_CHECKING:
-    from tengen.selfplay.alphazero import Judge
-
 OPTIMIZER = "optimizer.safetensors"
 
 
@@ -38,7 +33,6 @@ class Saved:
     replay: Replay
     rng: np.random.Generator
     clock: RunClock
-    judge: Judge | None
 
 
 def save(saved: Saved, run: RunDir, rollouts: Rollouts, mark: bool = False) -> None:
@@ -51,7 +45,6 @@ def save(saved: Saved, run: RunDir, rollouts: Rollouts, mark: bool = False) -> N
         "replay": saved.replay.state(),
         "rng": saved.rng.bit_generator.state,
         "rollouts": rollouts.state(),
-        "judge": saved.judge.state() if saved.judge else [],
     }
     with run.new_checkpoint(saved.clock.update, mark=mark) as checkpoint:
         tensors = {**saved.learner.tensors(), "rng.torch": torch.get_rng_state()}
@@ -61,7 +54,7 @@ def save(saved: Saved, run: RunDir, rollouts: Rollouts, mark: bool = False) -> N
             saved.learner.acting(),
             game=saved.replay.game,
             step=saved.clock.update,
-            extra=json.loads(json.dumps(state)),
+            extra=state,
         )
     prune_replay(folder, saved.replay)
 
@@ -83,8 +76,6 @@ def restore(saved: Saved, run: RunDir, rollouts: Rollouts) -> None:
     saved.rng.bit_generator.state = state["rng"]
     saved.clock.restore(state["loop"])
     rollouts.restore(state["rollouts"])
-    if saved.judge:
-        saved.judge.restore(state["judge"])
     for fault in load_replay(run.path / "replay", saved.replay, state["replay"]):
         run.log(fault)
     run.log(f"resumed at update {step} with {saved.replay.positions} positions in the replay")

@@ -83,7 +83,9 @@ class Rates:
             self._sums[name] = self._sums.get(name, 0.0) + value
         if len(games):
             self._games.append(games)
-            self._sums["staleness"] = self._sums.get("staleness", 0.0) + float((version - games.versions).sum())
+            self._sums["staleness"] = self._sums.get("staleness", 0.0) + float(
+                (version - games.versions).sum()
+            )
 
     def take(self, idle: float = 0.0) -> dict[str, float]:
         """Rates since the last call (less `idle` seconds in which nobody was asked to play)."""
@@ -114,7 +116,9 @@ class ThreadRollouts:
         self.config = config
         count = config.rollouts.threads or core_count()
         self._pool = ThreadPoolExecutor(count, "rollout")
-        self._players = list(self._pool.map(lambda i: Player(config, worker_seed(config.seed, i)), range(count)))
+        self._players = list(
+            self._pool.map(lambda i: Player(config, worker_seed(config.seed, i)), range(count))
+        )
         self._share = max(1, config.rollouts.positions_per_update // count)
         self._version = 0
         self._rates = Rates()

@@ -39,7 +39,9 @@ class SelfPlayWorker:
         self._plies = np.zeros(slots, np.int32)
         self._openings = np.zeros(slots, np.int32)  # plies still to be sampled from the bare policy
         self._is_full = np.zeros(slots, np.bool_)  # whether the present search is recorded
-        self._hopeless = np.zeros((slots, 2), np.int32)  # consecutive own moves below the resignation threshold
+        self._hopeless = np.zeros(
+            (slots, 2), np.int32
+        )  # consecutive own moves below the resignation threshold
         self._plays_on = np.zeros(slots, np.bool_)
         self._versions = np.zeros(slots, np.int32)
         self._actions = np.zeros((slots, self.max_plies), np.int16)
@@ -96,7 +98,9 @@ class SelfPlayWorker:
         if cap.full_fraction < 1:
             full &= self.rng.random(len(slots)) < cap.full_fraction
         self._is_full[slots] = full
-        return np.where(opening, 0, np.where(full, self.config.search.simulations, cap.simulations)).astype(np.int32)
+        return np.where(opening, 0, np.where(full, self.config.search.simulations, cap.simulations)).astype(
+            np.int32
+        )
 
     def _move(self, done: NDArray[np.int32], finished: list[Games]) -> int:
         """Play one action in each of the slots; returns how many positions were recorded."""
@@ -148,7 +152,9 @@ class SelfPlayWorker:
         with np.errstate(divide="ignore"):
             logits = np.log(weights)
         logits[warm] /= max(rollouts.temperature, 1e-6)
-        sampled = (logits + self.rng.gumbel(size=logits.shape)).argmax(1)  # Gumbel-max: a sample of the softmax
+        sampled = (logits + self.rng.gumbel(size=logits.shape)).argmax(
+            1
+        )  # Gumbel-max: a sample of the softmax
         return np.where(opening | warm, sampled, actions).astype(np.int32)
 
     def _resigns(self, done: NDArray[np.int32], values: NDArray[np.float32]) -> NDArray[np.bool_]:

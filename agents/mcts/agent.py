@@ -92,4 +92,3 @@ class MctsAgent(Agent):
                 if child > 0
             ]
         return False
-

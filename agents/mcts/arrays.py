@@ -12,8 +12,8 @@ GUMBEL, PUCT, UCT = 0, 1, 2
 class TreeArrays(NamedTuple):
     """B trees of at most N nodes and A actions; node 0 is the root, a child's number is above its parent's.
 
-    Values of an edge are summed from the side of the player to move at the edge's node, so that selection never
-    asks whose turn it is; `node_value` is absolute, from player 0's side.
+    Values of an edge are summed from the side of the player to move at the edge's node, so that selection
+    never asks whose turn it is; `node_value` is absolute, from player 0's side.
     """
 
     visits: NDArray[np.int32]  # [B, N, A] counted when a walk passes, before its value is known

@@ -29,7 +29,7 @@ class NetworkLeaves:
 
 
 class RolloutLeaves:
-    """Leaves judged by random games to the end, with a flat prior: Monte Carlo tree search without a network."""
+    """Leaves judged by random games to the end, with a flat prior: tree search without a network."""
 
     observes = False
 

@@ -78,8 +78,8 @@ def select_inside(t: TreeArrays, rule: Rule, b: int, node: int, visited: NDArray
 
 @kernel
 def select_root(t: TreeArrays, rule: Rule, b: int, visited: NDArray[np.int32]) -> int:
-    """Sequential halving: the best of the actions that have exactly the visits which the schedule asks for."""
-    count, largest, mixed = mixed_value(t, b, 0, visited)
+    """Sequential halving: the best of the actions that have just the visits which the schedule asks for."""
+    _, largest, mixed = mixed_value(t, b, 0, visited)
     scale = (rule.c_visit + largest) * rule.c_scale
     wanted = t.schedule[b, t.simulations[b]]
     visits, value_sum = t.visits[b, 0], t.value_sum[b, 0]
@@ -155,7 +155,7 @@ def search_result(
     policy: NDArray[np.float32],
     values: NDArray[np.float32],
 ) -> None:
-    """Of each game [R]: the action to play, the improved policy [R, A], the root's value for the side to move."""
+    """Of each game [R]: the action to play, the improved policy [R, A], the value for the side to move."""
     visited = np.empty(t.prior.shape[2], np.int32)
     for row in range(len(games)):
         b = games[row]

@@ -45,8 +45,8 @@ def select_leaves(
 ) -> tuple[int, int]:
     """Walk the trees of `games` to at most `per_game` new leaves each.
 
-    Returns (rows, of which have an action to step); rows whose root itself is to be evaluated come last. Walks
-    that end in a finished game are backed up at once and cost no row.
+    Returns (rows, of which have an action to step); rows whose root itself is to be evaluated come last.
+    Walks that end in a finished game are backed up at once and cost no row.
     """
     visited = np.empty(t.prior.shape[2], np.int32)
     rows = 0
@@ -194,7 +194,7 @@ def expand(
 
 @kernel
 def reroot(t: TreeArrays, words: NDArray[np.uint64], b: int, new_root: int) -> None:
-    """Keep the subtree of `new_root` and drop the rest; nodes keep their order, so copying forward is safe."""
+    """Keep the subtree of `new_root`, drop the rest; nodes keep their order, so copying forward is safe."""
     moved = np.full(t.nodes[b], -1, np.int32)
     count = 0
     for node in range(new_root, t.nodes[b]):

@@ -25,7 +25,7 @@ def root_prior(t: TreeArrays, rule: Rule, b: int, a: int) -> float:
 
 @kernel
 def select(t: TreeArrays, rule: Rule, b: int, node: int) -> int:
-    """argmax of Q + c(s) P sqrt(N) / (1 + n); an unvisited action's Q is the node's value less a reduction."""
+    """argmax of Q + c(s) P sqrt(N) / (1 + n); unvisited actions take the node's value less a reduction."""
     prior, visits, value_sum = t.prior[b, node], t.visits[b, node], t.value_sum[b, node]
     total = t.total[b, node]
     weight = exploration(rule, total)
@@ -128,7 +128,7 @@ def search_result(
 
 @kernel
 def prune_forced(t: TreeArrays, rule: Rule, b: int, best: int, counts: NDArray[np.float32]) -> None:
-    """Take back up to the forced playouts of each action, as long as its PUCT score stays below the best's."""
+    """Take back forced playouts of each action, as long as its PUCT score stays below the best's."""
     total = t.total[b, 0]
     weight = exploration(rule, total)
     n_best = t.visits[b, 0, best]

@@ -80,7 +80,10 @@ class Search:
         if node:
             kernels.reroot(self.tree, self._tree_words, slot, node)
         slots = np.array([slot], np.int32)
-        if self.tree.terminal[slot, 0] or self.tree.nodes[slot] > self.tree.parent.shape[1] - self.config.simulations:
+        if (
+            self.tree.terminal[slot, 0]
+            or self.tree.nodes[slot] > self.tree.parent.shape[1] - self.config.simulations
+        ):
             self.set_roots(slots, self.states[slots, 0], budget)
             return
         self._start(slots, budget)
