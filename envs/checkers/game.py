@@ -12,9 +12,9 @@ may move. Since captures are mandatory, square and direction say whether a step 
 counts actions; the 80-turn rule and perft count turns.
 
 Actions and observations are both seen by the side to move: White's board is turned by 180 degrees, which
-takes action a to 127 - a. A policy learned with one colour is thereby right for the other, and this uses up the
-board's only symmetry: a reflection would move the dark squares to the light ones. So the symmetry tables hold
-the identity alone.
+takes action a to 127 - a. A policy learned with one colour is thereby right for the other, and this uses up
+the board's only symmetry: a reflection would move the dark squares to the light ones. So the symmetry tables
+hold the identity alone.
 """
 
 from collections.abc import Sequence

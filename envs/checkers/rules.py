@@ -81,20 +81,17 @@ PLANES = (
 )
 
 
-@kernel
-def position_hash(
-    black: np.uint64, white: np.uint64, kings: np.uint64, jumper: np.uint64, side: int
-) -> np.uint64:
+def position_hash(black: int, white: int, kings: int, jumper: int, side: int) -> int:
     """The hash of a position, from scratch."""
-    value = SIDE_KEY if side == 1 else NONE
-    for i in range(32):
-        king = 1 if (kings & BIT[i]) != NONE else 0
-        if (black & BIT[i]) != NONE:
-            value = value ^ PIECE_KEYS[king, i]
-        if (white & BIT[i]) != NONE:
-            value = value ^ PIECE_KEYS[2 + king, i]
-        if (jumper & BIT[i]) != NONE:
-            value = value ^ JUMPER_KEYS[i]
+    value = int(SIDE_KEY) if side else 0
+    for i, bit in enumerate(BIT.tolist()):
+        king = int(kings & bit != 0)
+        if black & bit:
+            value ^= int(PIECE_KEYS[king, i])
+        if white & bit:
+            value ^= int(PIECE_KEYS[2 + king, i])
+        if jumper & bit:
+            value ^= int(JUMPER_KEYS[i])
     return value
 
 
@@ -263,3 +260,5 @@ def returns(states: States, out: Floats) -> None:
 
 _START = np.zeros((), STATE_DTYPE)
 _START["board"] = START_BLACK, START_WHITE, NONE, NONE
+_START["hash"] = position_hash(int(START_BLACK), int(START_WHITE), 0, 0, 0)
+_START["history"][0] = _START["hash"]

@@ -9,16 +9,19 @@ ranges allowed, in any order. Fields may follow:
 """
 
 import re
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from tengen.envs.checkers import rules
-from tengen.envs.checkers.bitboards import BIT, KING_ROWS, U
+from tengen.envs.checkers.bitboards import BIT, KING_ROWS
 from tengen.envs.game import States
 from tengen.errors import TengenError
 
 PIECES = ("b", "B", "w", "W")  # index 2 * side + is_king
 SIDES = ("Black", "White")
+
+Fault = Callable[[str], TengenError]  # makes the error of a reason
 
 
 def pieces_of(state: States) -> list[str]:
@@ -90,7 +93,7 @@ def from_text(text: str) -> States:
     return _build(pieces, to_play, quiet, jumper, fault)
 
 
-def _squares(text: str, fault):  # type: ignore[no-untyped-def]
+def _squares(text: str, fault: Fault) -> Iterator[tuple[int, bool]]:
     """Yield (square, is king) of "18,27-30,K10"."""
     for part in filter(None, (part.strip() for part in text.split(","))):
         match = re.fullmatch(r"([Kk]?)([0-9]{1,2})(?:\s*-\s*[Kk]?([0-9]{1,2}))?", part)
@@ -103,7 +106,7 @@ def _squares(text: str, fault):  # type: ignore[no-untyped-def]
             yield square, bool(match[1])
 
 
-def _build(pieces: list[str], to_play: int, quiet: int, jumper: int, fault) -> States:  # type: ignore[no-untyped-def]
+def _build(pieces: list[str], to_play: int, quiet: int, jumper: int, fault: Fault) -> States:
     boards = [0, 0, 0]
     for bit, piece in zip(BIT.tolist(), pieces, strict=True):
         if piece == ".":
@@ -129,10 +132,10 @@ def _build(pieces: list[str], to_play: int, quiet: int, jumper: int, fault) -> S
             raise fault(f"H{quiet} with J{jumper}: a jump has just captured, so H is 0")
         states["board"][0, rules.JUMPER] = BIT[jumper - 1]
     states["board"][0, :3] = boards
+    black, white, kings = boards
     states["to_play"] = to_play
     states["quiet"] = quiet
-    black, white, kings, jumping = (U(word) for word in states["board"][0])
-    states["hash"] = rules.position_hash(black, white, kings, jumping, to_play)
+    states["hash"] = rules.position_hash(black, white, kings, int(states["board"][0, rules.JUMPER]), to_play)
     rules.begin_turn(states, 0)
     if jumper and states["terminal"][0]:
         raise fault(f"J{jumper}: the piece on {jumper} cannot jump on")
