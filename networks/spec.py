@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from tengen.errors import TengenError
 
 
+MAX_ACTIONS = 1_000_000  # a forged file must not fill the memory
+
+
 class HasShapes(Protocol):
     """The part of `tengen.envs.game.Game` that a network depends on."""
 
@@ -82,6 +85,8 @@ class NetworkSpec:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_json`. Raises TypeError, KeyError or ValueError for foreign values."""
+        if sum(length for _, length in values["policy_index"]) > MAX_ACTIONS:
+            raise ValueError(f"a policy of more than {MAX_ACTIONS} actions")
         index = tuple(first + i for first, length in values["policy_index"] for i in range(length))
         return cls(**{**values, "policy_index": index})
 

@@ -1,0 +1,49 @@
+"""Where the checkpoint is that a user names: a folder, a file in it, a run, or a network that ships."""
+
+from pathlib import Path
+
+import tengen
+from tengen.errors import TengenError
+from tengen.rundir import checkpoints
+from tengen.words import nearest
+
+WEIGHTS, STATE = "weights.safetensors", "state.json"
+
+
+def find_checkpoint(path: Path | str) -> Path:
+    """The checkpoint folder that path stands for.
+
+    path: a checkpoint or model folder; one of its files; a run (its newest checkpoint), with or without
+    `/latest`; `models/NAME` of the installed package. Raises TengenError where there is none.
+    """
+    path = Path(path).expanduser()
+    if not path.exists() and not path.is_absolute() and path.parts[:1] == ("models",):
+        shipped = Path(tengen.__file__).parent / path
+        path = shipped if shipped.exists() else path
+    if path.name == "latest" and not path.exists() and path.parent.is_dir():
+        return _newest(path.parent)
+    if path.is_file():
+        if path.name in (WEIGHTS, STATE):
+            return path.parent
+        raise TengenError(f"{path}: is not a checkpoint; name the folder that holds {WEIGHTS} and {STATE}")
+    if not path.is_dir():
+        raise TengenError(f"{path}: there is no such checkpoint{_near(path)}")
+    if (path / STATE).exists() or (path / WEIGHTS).exists():
+        return path
+    if (path / "checkpoints").is_dir():
+        return _newest(path)
+    raise TengenError(f"{path}: holds no checkpoint (neither {WEIGHTS} nor checkpoints/)")
+
+
+def _newest(run: Path) -> Path:
+    folders = list(checkpoints(run).values())
+    if not folders:
+        raise TengenError(f"{run}: has no checkpoint yet")
+    return folders[-1]
+
+
+def _near(path: Path) -> str:
+    if not path.parent.is_dir():
+        return ""
+    near = nearest(path.name, (entry.name for entry in path.parent.iterdir() if entry.is_dir()))
+    return f"; did you mean {path.parent / near}?" if near else ""
