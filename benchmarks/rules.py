@@ -27,5 +27,8 @@ def run(args: argparse.Namespace) -> dict[str, float]:
     family = make_game(args.game).family
     if family not in FAMILIES:
         raise TengenError(f"no rules benchmark for '{args.game}'; there is one for {' and '.join(FAMILIES)}")
-    figures: dict[str, float] = importlib.import_module(FAMILIES[family]).measure(args.game, args.seconds)
+    module = importlib.import_module(FAMILIES[family])
+    figures: dict[str, float] = module.measure(args.game, args.seconds)
+    if counting := getattr(module, "COUNTING", None):
+        print(f"counted in {counting}")
     return figures

@@ -124,16 +124,15 @@ def test_games_are_listed_with_their_sizes(capsys):
 
 
 def test_agents_are_explained(capsys):
-    registry = pytest.importorskip("tengen.agents.registry")
+    from tengen.agents.registry import AGENT_KINDS
+
     assert cli.main(["agents"]) == 0
     out = capsys.readouterr().out
-    for kind in registry.AGENT_KINDS.values():
+    for kind in AGENT_KINDS.values():
         assert kind.name in out
         assert all(example in out for example in kind.examples)
     assert cli.main(["agents", "--json"]) == 0
-    assert {agent["name"] for agent in last_json(capsys.readouterr().out)["agents"]} == set(
-        registry.AGENT_KINDS
-    )
+    assert {agent["name"] for agent in last_json(capsys.readouterr().out)["agents"]} == set(AGENT_KINDS)
 
 
 def test_config_show_prints_what_it_reads_back(capsys, tmp_path):
@@ -168,11 +167,15 @@ def test_bench_ends_with_its_figures(capsys):
 
 
 def test_doctor_says_what_follows_where_something_is_missing(capsys, monkeypatch):
+    from tengen.networks.hardware import cpp_compiler
+
+    cpp_compiler.cache_clear()
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr("tengen.machine.ENGINES", ("no-such-engine",))
     monkeypatch.setattr("tengen.cli.doctor.NO_ENGINE", {"no-such-engine": "not found; install it"})
     assert cli.main(["doctor", "--quick"]) == 0
+    cpp_compiler.cache_clear()
     out = capsys.readouterr().out
     assert "none; networks run uncompiled and slower; install g++" in out
     assert "not found; install it" in out

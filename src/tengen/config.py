@@ -75,7 +75,7 @@ def load_config(path: str | Path, model: type[M], overrides: Sequence[str] = ())
         raise TengenError(f"{shown}: {key}{_first_line(error)}") from None
     try:
         # Strict JSON is the mode in which a list may fill a tuple and yet "3" is not 3.
-        return model.model_validate_json(json.dumps(data, default=str))
+        return model.model_validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
         raise TengenError(describe(error, model, data, shown, keys)) from None
 

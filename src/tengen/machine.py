@@ -44,11 +44,9 @@ def cpu_model() -> str:
 
 def cpu_features() -> list[str]:
     """Those of CPU_FEATURES that the processor has."""
-    for line in _lines("/proc/cpuinfo"):
-        if line.startswith("flags"):
-            flags = set(line.partition(":")[2].split())
-            return [feature for feature in CPU_FEATURES if feature in flags]
-    return []
+    from tengen.networks.hardware import cpu_flags
+
+    return [feature for feature in CPU_FEATURES if feature in cpu_flags()]
 
 
 def usable_cores() -> int:
@@ -73,14 +71,6 @@ def find_engines() -> dict[str, str | None]:
     """Path of each playing program that Tengen knows how to talk to; None where there is none."""
     path = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/games"  # where Debian puts them
     return {engine: shutil.which(engine, path=path) for engine in ENGINES}
-
-
-def find_compiler() -> str | None:
-    """Path of the C++ compiler that torch.compile would use."""
-    for name in (os.environ.get("CXX"), "g++", "clang++", "c++"):
-        if name and (found := shutil.which(name)):
-            return found
-    return None
 
 
 def shipped_models() -> list[str]:

@@ -4,9 +4,11 @@ import argparse
 from typing import Any
 
 TEXT = """\
-An agent is named by one string, the same in every command:
+An agent is named by one string, the same in every command and configuration:
 
-  KIND[:SOURCE][?option=value&option=value]
+    KIND[:CHECKPOINT][?option=value&option=value]
+
+A checkpoint is a folder that holds weights; runs/NAME/latest is a run's newest.
 """
 
 
@@ -28,16 +30,23 @@ def run(args: argparse.Namespace) -> int:
         emit_json(
             {
                 "agents": [
-                    {"name": k.name, "summary": k.summary, "syntax": k.syntax, "examples": list(k.examples)}
-                    for k in kinds
+                    {
+                        "name": kind.name,
+                        "summary": kind.summary,
+                        "syntax": kind.syntax,
+                        "options": kind.options,
+                        "examples": kind.examples,
+                    }
+                    for kind in kinds
                 ]
             }
         )
         return 0
     print(TEXT)
-    table(["kind", "what it is", "syntax"], [[k.name, k.summary, k.syntax] for k in kinds])
-    print("\nExamples:")
+    table(["kind", "what it is"], [[kind.name, kind.summary] for kind in kinds])
     for kind in kinds:
-        for example in kind.examples:
-            print(f"  {example}")
+        print(f"\n{kind.syntax}")
+        for option, meaning in kind.options.items():
+            print(f"    {option:<12} {meaning}")
+        print(f"    such as {', '.join(kind.examples)}")
     return 0

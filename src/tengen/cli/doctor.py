@@ -3,6 +3,9 @@
 import argparse
 from typing import Any
 
+BATCH = 256
+MEASURE_S = 2.0
+
 
 def add_parser(subparsers: Any) -> None:
     """Register the command."""
@@ -31,12 +34,14 @@ def run(args: argparse.Namespace) -> int:
 def examine() -> dict[str, Any]:
     """What is there, as plain values."""
     from tengen import machine
+    from tengen.networks.hardware import cpp_compiler, cpu_bf16
 
     return {
         "machine": machine.machine(),
         "versions": machine.versions(),
         "gpus": gpus(),
-        "compiler": machine.find_compiler(),
+        "bf16": cpu_bf16(),
+        "compiler": cpp_compiler(),
         "engines": machine.find_engines(),
         "models": machine.shipped_models(),
     }
@@ -55,34 +60,48 @@ def gpus() -> list[str]:
         return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
 
 
-def measured_evals() -> dict[str, Any] | None:
-    """Speed of a small network on this machine; None while there is nothing that measures it."""
-    try:
-        from tengen.networks import measure
-    except ImportError:
-        return None
-    result: dict[str, Any] = measure.doctor_evals()
-    return result
+def measured_evals() -> dict[str, Any]:
+    """How fast a small network for 9x9 Go (4 blocks of 32 channels) runs here, on one core or the GPU."""
+    import time
+
+    import numpy as np
+
+    from tengen.envs.registry import make_game
+    from tengen.networks.evaluator import NetworkEvaluator
+    from tengen.networks.heads import PolicyValueNet
+    from tengen.networks.spec import NetworkConfig, spec_for
+
+    game = make_game("go9")
+    evaluator = NetworkEvaluator(PolicyValueNet(NetworkConfig(), spec_for(game)), compile=False, threads=1)
+    obs = game.new_observation(BATCH)
+    obs[:] = np.random.default_rng(0).random(obs.shape)
+    evaluator(obs)  # the first call sets up
+    calls, start = 0, time.perf_counter()
+    while (seconds := time.perf_counter() - start) < MEASURE_S:
+        evaluator(obs)
+        calls += 1
+    return {"network": evaluator.describe(), "evals_per_second": calls * BATCH / seconds}
 
 
 def report(facts: dict[str, Any]) -> list[list[str]]:
     """The findings in words."""
+    from tengen.console import number
+
     here = facts["machine"]
-    features = here["features"]
     rows = [
         ["processor", here["cpu"]],
         ["cores", str(here["cores"])],
         ["memory", f"{here['memory_bytes'] / 2**30:.1f} GiB"],
-        ["bf16", bf16_words(features)],
-        ["vector units", ", ".join(features) or "none that matter here"],
+        ["bf16", bf16_words(facts["bf16"])],
+        ["vector units", ", ".join(here["features"]) or "none that matter here"],
         ["GPU", ", ".join(facts["gpus"]) or "none that torch can use; networks run on the processor"],
         ["C++ compiler", facts["compiler"] or NO_COMPILER],
     ]
     rows += [["versions", ", ".join(f"{name} {v or 'missing'}" for name, v in facts["versions"].items())]]
     rows += [[engine, path or NO_ENGINE[engine]] for engine, path in facts["engines"].items()]
     rows += [["models", ", ".join(facts["models"]) or "none shipped; train one with 'tengen train demo'"]]
-    if facts["evals"]:
-        rows += [[name.replace("_", " "), _figure(value)] for name, value in facts["evals"].items()]
+    if evals := facts["evals"]:
+        rows += [["network", f"{number(evals['evals_per_second'])} evaluations/s ({evals['network']})"]]
     return rows
 
 
@@ -93,16 +112,8 @@ NO_ENGINE = {
 }
 
 
-def bf16_words(features: list[str]) -> str:
+def bf16_words(unit: str | None) -> str:
     """Whether the processor multiplies 16-bit floats, which networks gain most from."""
-    if "amx_bf16" in features:
-        return "yes, in matrix tiles (AMX)"
-    if "avx512_bf16" in features:
-        return "yes (AVX512-BF16)"
-    return "no; networks run in 32 bits, several times slower than on a processor with AMX or AVX512-BF16"
-
-
-def _figure(value: Any) -> str:
-    from tengen.console import number
-
-    return number(value) if isinstance(value, int | float) else str(value)
+    if unit is None:
+        return "no; networks run in 32 bits, several times slower than with AMX or AVX512-BF16"
+    return f"yes ({unit})"
