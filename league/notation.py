@@ -1,5 +1,6 @@
 """Games as files: SGF for Go, PDN for checkers, a line of turns for every other game."""
 
+import io
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,10 @@ def game_suffix(game: Game) -> str:
 
 def load_game(path: Path | str, game: Game) -> Position:
     """The first game of a file, played to its end. Raises TengenError naming what is wrong."""
+    if game.family == "go":
+        return _load_sgf(path, game)
+    if game.family == "checkers":
+        return _load_pdn(path, game)
     games = read_turn_lines(path, game)
     if not games:
         raise TengenError(f"{path}: no game in this file")
@@ -25,6 +30,57 @@ def load_game(path: Path | str, game: Game) -> Position:
     for action in games[0]:
         position.apply(action)
     return position
+
+
+def game_text(game: Game, played: Position, players: tuple[str, str], result: str = "") -> str:
+    """A game as the text of its file. `players` are the names of player 0 and player 1.
+
+    `result` is in the game's own words; "" takes what the last position says.
+    """
+    result = result or game.describe_result(played.state)
+    if game.family == "go":
+        return _sgf_text(game, played, players, result)
+    if game.family == "checkers":
+        return _pdn_text(game, played, players, result)
+    names = f"{players[0]} ({game.first_player}) against {players[1]} ({game.second_player})"
+    turns = " ".join(game_turns(game, played.actions))
+    return f"# {game.name}: {names}: {result or 'unfinished'}\n{turns}\n"
+
+
+def _load_pdn(path: Path | str, game: Game) -> Position:
+    from tengen.envs.checkers.pdn import iter_pdn, start_of
+
+    record = next(iter_pdn(io.StringIO(read_text(path))), None)
+    if record is None:
+        raise TengenError(f"{path}: no game in this file; expected PDN")
+    if record.fault:
+        raise TengenError(f"{path}: {record.fault}")
+    try:
+        position = Position(game, start_of(record))
+        for turn in record.turns:
+            position.play(turn)
+    except TengenError as error:
+        raise TengenError(f"{path}: {error}") from None
+    return position
+
+
+def _pdn_text(game: Game, played: Position, players: tuple[str, str], result: str) -> str:
+    from tengen.envs.checkers.pdn import make_pdn, write_pdn
+
+    record = make_pdn(played.actions, {"Black": players[0], "White": players[1]}, played.start)
+    won = {f"{game.first_player} wins": "1-0", f"{game.second_player} wins": "0-1"}
+    record.result = won.get(result, record.result)  # a game given up is over before its position is
+    out = io.StringIO()
+    write_pdn(out, [record])
+    return out.getvalue()
+
+
+def _load_sgf(path: Path | str, game: Game) -> Position:
+    raise NotImplementedError
+
+
+def _sgf_text(game: Game, played: Position, players: tuple[str, str], result: str) -> str:
+    raise NotImplementedError
 
 
 def game_turns(game: Game, actions: Sequence[int]) -> list[str]:
@@ -43,12 +99,6 @@ def game_turns(game: Game, actions: Sequence[int]) -> list[str]:
         except IllegalMove:  # a turn that the record breaks off half-way
             words.append(game.format_action(before, turn[0]))
     return words
-
-
-def turns_text(game: Game, actions: Sequence[int], players: tuple[str, str], result: str) -> str:
-    """A game as text: a comment with the names, then its turns in one line, as an openings file has them."""
-    names = f"{players[0]} ({game.first_player}) against {players[1]} ({game.second_player})"
-    return f"# {game.name}: {names}: {result or 'unfinished'}\n{' '.join(game_turns(game, actions))}\n"
 
 
 def read_turn_lines(path: Path | str, game: Game) -> list[list[int]]:
@@ -103,8 +153,3 @@ def unused_name(folder: Path, number: int, suffix: str) -> Path:
         if not path.exists():
             return path
     raise AssertionError
-
-
-def game_text(game: Game, actions: Sequence[int], players: tuple[str, str], result: str) -> str:
-    """A game as the text of its file; `players` are the names of player 0 and player 1."""
-    return turns_text(game, actions, players, result)

@@ -109,11 +109,15 @@ class _Saver:
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def __call__(self, record: "GameRecord") -> None:
+        from tengen.envs.position import Position
         from tengen.files import atomic_write_text
         from tengen.league.notation import game_suffix, game_text, unused_name
 
         players = self.names if record.first_agent_plays == 0 else self.names[::-1]
-        text = game_text(self.game, record.actions, players, record.result)
+        position = Position(self.game)
+        for action in record.actions:
+            position.apply(action)
+        text = game_text(self.game, position, players, record.result)
         atomic_write_text(unused_name(self.folder, record.number + 1, game_suffix(self.game)), text)
 
 

@@ -65,7 +65,7 @@ class Session:
 
     def save(self, path: str) -> None:
         """Write the game so far. Raises MachineError if that cannot be."""
-        atomic_write_text(path, game_text(self.game, self.position.actions, self.names, self.result))
+        atomic_write_text(path, game_text(self.game, self.position, self.names, self.result))
         print(f"saved to {path}")
 
     def _agent_moves(self) -> None:

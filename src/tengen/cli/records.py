@@ -21,9 +21,10 @@ def add_parser(subparsers: Any) -> None:
     check = actions.add_parser(
         "check",
         help="replay every game and report the first fault of each bad one",
-        description="Replay every game of SGF (Go) and PDN (checkers) files, which may be gzipped. Says how many "
-        "games there are, can be read and are legal, and the first fault of each bad one. Exit code 0 when every "
-        "file could be read to its end, whatever its games are like; 2 when one could not, or holds no games.",
+        description="Replay every game of SGF (Go) and PDN (checkers) files, which may be gzipped. Says how "
+        "many games there are, can be read and are legal, and the first fault of each bad one. Exit code 0 "
+        "when every file could be read to its end, whatever its games are like; 2 when one could not, or "
+        "holds no games.",
     )
     check.add_argument("files", metavar="FILE", nargs="+", help="a .sgf, .pdn, .sgf.gz or .pdn.gz file")
     check.add_argument(
