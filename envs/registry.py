@@ -30,6 +30,15 @@ def game_names() -> list[str]:
     return [*ALIASES, *(family for family in FAMILIES if family != "go")]
 
 
+def option_defaults(cls: type[Game]) -> dict[str, object]:
+    """The options that a family's names may carry, with their defaults; None is chosen by the game."""
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    named = [
+        p for p in parameters if p.name != "self" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
+    return {p.name: None if p.default is p.empty else p.default for p in named}
+
+
 @lru_cache(maxsize=64)
 def make_game(name: str) -> Game:
     """The game that a name stands for: an alias, a family, or `family:key=value,...`.
@@ -55,10 +64,9 @@ def make_game(name: str) -> Game:
         if not equals or not value:
             raise TengenError(f"game '{name}': option '{part}' is not of the form key=value")
         options[key] = value
-    allowed = inspect.signature(cls.__init__).parameters
+    names = list(option_defaults(cls))
     for key in options:
-        if key not in allowed or key == "self":
-            names = [parameter for parameter in allowed if parameter != "self"]
+        if key not in names:
             near = difflib.get_close_matches(key, names, n=1)
             hint = f"did you mean {near[0]}?" if near else f"options: {', '.join(names) or 'none'}"
             raise TengenError(f"game '{name}': unknown option '{key}'; {hint}")

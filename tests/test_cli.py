@@ -85,6 +85,7 @@ def test_no_command_shows_the_help_as_wrong_usage(capsys):
         (["perft", "connect4", "0"], "depth 0 is out of range; it must be from 1 to 100"),
         (["perft", "conect4", "2"], "unknown game 'conect4'; did you mean connect4?"),
         (["perft", "connect4", "2", "--position", "huh"], "position 'huh': "),
+        (["perft", "connect4:args=1", "2"], "game 'connect4:args=1': unknown option 'args'; options: none"),
         (["config"], "the following arguments are required: ACTION"),
         (["config", "show", "no-such"], "no-such: no such file; recipes that ship with tengen: "),
         (["bench", "ruls"], "unknown benchmark 'ruls'; did you mean rules?"),
@@ -185,6 +186,12 @@ def test_doctor_says_what_follows_where_something_is_missing(capsys, monkeypatch
     assert facts["engines"] == {"no-such-engine": None}
     assert facts["machine"]["cores"] >= 1
     assert facts["evals"] is None
+
+
+def test_doctor_measures_a_network(capsys, monkeypatch):
+    monkeypatch.setattr("tengen.cli.doctor.MEASURE_S", 0.01)
+    assert cli.main(["doctor"]) == 0
+    assert " evaluations/s (" in capsys.readouterr().out
 
 
 def test_a_reader_that_has_gone_ends_the_command_quietly():

@@ -1,6 +1,7 @@
 """The package as a stranger gets it."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -48,6 +49,14 @@ def test_the_licence_is_whole():
     assert "GNU GENERAL PUBLIC LICENSE" in text
     assert "Version 3, 29 June 2007" in text
     assert text.rstrip().endswith("<https://www.gnu.org/licenses/why-not-lgpl.html>.")
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_says_which_python_it_needs():
+    make = ["make", "-C", str(ROOT), "-W", "pyproject.toml", "PYTHON=/no/such/python", "install"]
+    done = subprocess.run(make, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "tengen needs Python 3.11 or later, which /no/such/python is not" in done.stderr
 
 
 @pytest.mark.slow

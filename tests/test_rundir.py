@@ -56,6 +56,14 @@ def test_a_run_is_not_begun_over_another(path):
     RunDir.open(path).close()  # the refusal left no lock behind
 
 
+def test_a_run_killed_at_its_very_start_resumes(path):
+    path.mkdir(parents=True)
+    atomic_write_bytes(path / "config.yaml", CONFIG.encode())
+    with RunDir.open(path) as run:
+        save(run, 1)
+    assert (path / "games").is_dir()
+
+
 def test_a_run_needs_a_folder_of_its_own(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(TengenError, match="a folder with other things in it"):

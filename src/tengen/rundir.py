@@ -72,10 +72,8 @@ class RunDir:
                     f"{path}: already holds a run; resume it with 'tengen train --resume {path}' "
                     "or name another folder with --run"
                 )
-            with disk_faults(path, "make the run directory"):
-                for room in ("checkpoints", "replay", "games", "tensorboard"):
-                    (path / room).mkdir(exist_ok=True)
             atomic_write_bytes(path / "config.yaml", config_yaml.encode())
+            run._make_rooms()
         except BaseException:
             run.close()
             raise
@@ -95,6 +93,7 @@ class RunDir:
             raise TengenError(f"{path}: is not a run (it has no config.yaml){hint}")
         run = cls(path, keep)
         try:
+            run._make_rooms()
             for leftover in (path / "checkpoints").glob(".tmp-*"):
                 shutil.rmtree(leftover, ignore_errors=True)
             latest = run.latest_checkpoint()
@@ -103,6 +102,11 @@ class RunDir:
             run.close()
             raise
         return run
+
+    def _make_rooms(self) -> None:
+        with disk_faults(self.path, "make the run directory"):
+            for room in ("checkpoints", "replay", "games", "tensorboard"):
+                (self.path / room).mkdir(exist_ok=True)
 
     # --- metrics and log ----------------------------------------------------------------------------------
 

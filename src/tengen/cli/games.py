@@ -17,7 +17,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table."""
     from tengen.console import emit_json, table
-    from tengen.envs.registry import game_names, make_game
+    from tengen.envs.registry import game_names, make_game, option_defaults
 
     games = [(name, make_game(name)) for name in game_names()]
     if args.json:
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
                 "actions": game.num_actions,
                 "observation": game.obs_shape,
                 "max_plies": game.max_plies,
-                "options": options(game),
+                "options": option_defaults(type(game)),
             }
             for name, game in games
         ]
@@ -46,19 +46,13 @@ def run(args: argparse.Namespace) -> int:
     families = {game.family: game for _, game in games}
     table(
         ["family", "options (default)"],
-        [
-            [family, ", ".join(f"{key}={value}" for key, value in options(game).items()) or "none"]
-            for family, game in families.items()
-        ],
+        [[family, option_words(option_defaults(type(game)))] for family, game in families.items()],
     )
     print("\nOptions follow the name: go:size=11,komi=6.5")
     return 0
 
 
-def options(game: Any) -> dict[str, Any]:
-    """The options of a game's family with their defaults."""
-    import inspect
-
-    parameters = inspect.signature(type(game).__init__).parameters.values()
-    empty = inspect.Parameter.empty
-    return {p.name: None if p.default is empty else p.default for p in parameters if p.name != "self"}
+def option_words(defaults: dict[str, Any]) -> str:
+    """Options with their defaults; of those that the game chooses itself only the name."""
+    words = [key if value is None else f"{key}={value}" for key, value in defaults.items()]
+    return ", ".join(words) or "none"
