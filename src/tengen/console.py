@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import sys
 import textwrap
 import time
@@ -192,8 +191,3 @@ def plain_table(
             aligned = [p.rjust(w) if r else p.ljust(w) for p, w, r in zip(parts, widths, right, strict=True)]
             out.append("  ".join(aligned).rstrip())
     return "\n".join(out)
-
-
-def terminal_width() -> int:
-    """Columns of the terminal; 80 where there is none."""
-    return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
