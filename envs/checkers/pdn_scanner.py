@@ -44,6 +44,7 @@ class _Reader:
         self.stream = stream
         self.decoder = codecs.getincrementaldecoder("utf-8-sig")("tengen-latin1")
         self.text, self.at, self.line, self.at_end = "", 0, 1, False
+        self.line_start = True  # whether the window begins a line
 
     def fill(self) -> bool:
         """Read on where little is left; False at the end of the stream."""
@@ -51,9 +52,15 @@ class _Reader:
             chunk = self.stream.read(CHUNK)
             self.at_end = not chunk
             text = chunk if isinstance(chunk, str) else self.decoder.decode(chunk, final=self.at_end)
-            self.text = self.text[self.at :] + text
+            if self.at:
+                self.line_start = self.text[self.at - 1] == "\n"
+            self.text = (self.text[self.at :] + text).lstrip("\ufeff")
             self.at = 0
         return self.at < len(self.text)
+
+    def begins_line(self) -> bool:
+        """Whether the next character is the first of its line."""
+        return self.text[self.at - 1] == "\n" if self.at else self.line_start
 
     def take(self, end: int) -> None:
         """Go on to index `end` of the window."""
@@ -83,7 +90,7 @@ def scan(stream: IO[Any]) -> Iterator[Token]:
         elif char == "{":
             if not reader.skip_past("}"):
                 yield Token("garbage", f"the comment opened on line {line} is never closed", line)
-        elif char == ";" or (char == "%" and (at == 0 or text[at - 1] == "\n")):
+        elif char == ";" or (char == "%" and reader.begins_line()):
             reader.skip_past("\n")
         elif char == "(":
             opened = line if depth == 0 else opened

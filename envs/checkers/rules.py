@@ -3,8 +3,8 @@
 An action is one step of one piece: 4 * square index + direction, seen by the side to move. White looks at the
 board turned by 180 degrees, which takes action a to 127 - a.
 
-The position's hash is the exclusive or of a key per piece, SIDE_KEY where White is to move, and a key for the
-piece that must go on jumping.
+The position's hash is the exclusive or of a key per piece, one for the side to move, and one for the piece
+that must go on jumping.
 """
 
 import numpy as np
@@ -57,10 +57,11 @@ def _keys(count: int) -> NDArray[np.uint64]:
     return np.array(words, np.uint64)
 
 
-_ALL_KEYS = _keys(4 * 32 + 32 + 1)
+_ALL_KEYS = _keys(4 * 32 + 32 + 2)
 PIECE_KEYS = _ALL_KEYS[:128].reshape(4, 32).copy()  # [2 * side + is_king, square index]
 JUMPER_KEYS = _ALL_KEYS[128:160].copy()
-SIDE_KEY = np.uint64(_ALL_KEYS[160])
+SIDE_KEYS = _ALL_KEYS[160:].copy()
+TURN_KEY = SIDE_KEYS[0] ^ SIDE_KEYS[1]
 
 # Rows and columns of the 32 squares on the 8x8 board.
 ROW = np.arange(32) // 4
@@ -83,7 +84,7 @@ PLANES = (
 
 def position_hash(black: int, white: int, kings: int, jumper: int, side: int) -> int:
     """The hash of a position, from scratch."""
-    value = int(SIDE_KEY) if side else 0
+    value = int(SIDE_KEYS[side])
     for i, bit in enumerate(BIT.tolist()):
         king = int(kings & bit != 0)
         if black & bit:
@@ -176,7 +177,7 @@ def step_one(states: States, b: int, action: int) -> None:
         states["hash"][b] = value ^ JUMPER_KEYS[landed]
         return
     board[b, JUMPER] = NONE
-    states["hash"][b] = value ^ SIDE_KEY
+    states["hash"][b] = value ^ TURN_KEY
     states["to_play"][b] = 1 - side
     begin_turn(states, b)
 
