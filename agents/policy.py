@@ -28,5 +28,6 @@ class PolicyAgent(Agent):
         logits, _ = self.network(observations)
         if self.temperature > 0:
             # Gumbel-max: the argmax of perturbed logits is a sample of the softmax.
-            logits = logits / self.temperature + self._rng.gumbel(size=logits.shape)
+            noise = self._rng.gumbel(size=logits.shape)
+            logits = (logits / self.temperature + noise).astype(np.float32)
         return np.where(legal, logits, -np.inf).argmax(1).astype(np.int32)

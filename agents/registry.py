@@ -115,7 +115,8 @@ def _make_policy(spec: AgentSpec, game: Game, seed: int) -> Agent:
 def _make_mcts(spec: AgentSpec, game: Game, seed: int) -> Agent:
     from tengen.agents.mcts.agent import MctsAgent
     from tengen.agents.mcts.config import SearchConfig
-    from tengen.agents.mcts.evaluators import LeafEvaluator, NetworkLeaves, RolloutLeaves
+    from tengen.agents.mcts.evaluators import NetworkLeaves, RolloutLeaves
+    from tengen.agents.mcts.search import LeafEvaluator
 
     rule = spec.options.get("rule", "gumbel" if spec.target else "uct")
     if rule not in ("gumbel", "puct", "uct"):

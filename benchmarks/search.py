@@ -1,7 +1,7 @@
 """Search speed over bare network speed; or plain MCTS over OpenSpiel's.
 
-The two are measured in turn, in slices of a second or so on the same thread, and the ratio is of the medians: other
-load on the machine then falls on both alike.
+The two are measured in turn, in slices of a second or so on the same thread, and the ratio is of the
+medians: other load on the machine then falls on both alike.
 """
 
 import argparse
@@ -11,6 +11,7 @@ from statistics import median
 
 import numpy as np
 
+from tengen.envs.game import States
 from tengen.errors import TengenError
 
 
@@ -90,7 +91,7 @@ def compare_with_bare(args: argparse.Namespace) -> dict[str, float]:
     }
 
 
-def spread_out(name: str, count: int, plies: int = 30) -> np.ndarray:  # type: ignore[type-arg]
+def spread_out(name: str, count: int, plies: int = 30) -> States:
     """States [count] after 0 to `plies` random moves, none terminal, as they stand in self-play."""
     from tengen.agents.random import RandomAgent
     from tengen.envs import make_game

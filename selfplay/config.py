@@ -107,7 +107,7 @@ class EvaluationConfig(ConfigModel):
     """Per opponent and evaluation."""
     simulations: Annotated[int, Field(ge=0)] = 32
     """Of the network's search."""
-    opponents: Annotated[list[str], Field(default_factory=lambda: ["random"])]
+    opponents: list[str] = Field(default_factory=lambda: ["random"])
     """Agent strings."""
     final_games: Annotated[int, Field(ge=0)] = 0
     """Games per opponent of the table at the end of the run; 0 is no table."""

@@ -24,7 +24,7 @@ class Learner:
     def __init__(self, network: PolicyValueNet, config: LearnerConfig, device: str = "cpu") -> None:
         self.config = config
         self.device = torch.device(device)
-        self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(self.device)
         decay = config.average_decay
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
         self.steps = 0
@@ -67,7 +67,7 @@ class Learner:
             + config.score_weight * parts["score_loss"]
         )
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_clip)
         self.optimizer.step()
         self.average.update_parameters(self.network)

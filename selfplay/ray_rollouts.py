@@ -38,7 +38,7 @@ class RayPlayer:
 
 
 class RayRollouts:
-    """`rollouts.workers` actors, each with up to `in_flight` calls outstanding; the learner never waits for all."""
+    """`rollouts.workers` actors, each with up to `in_flight` calls; the learner never waits for all."""
 
     def __init__(self, config: TrainConfig) -> None:
         import ray
@@ -67,9 +67,8 @@ class RayRollouts:
             max_restarts=0,  # replaced below, with weights and a new seed
             max_task_retries=0,
         )
-        actor = actor_class.remote(
-            self.config.model_dump(), worker_seed(self.config.seed, index + 1000 * self.restarts)
-        )
+        seed = worker_seed(self.config.seed, index + 1000 * self.restarts)
+        actor = actor_class.remote(self.config.model_dump(), seed)
         if self._weights is not None:
             actor.publish.remote(self._weights, self._version)
         return actor

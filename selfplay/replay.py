@@ -1,8 +1,9 @@
 """The window of finished games that the learner samples from.
 
 Positions are kept as moves, search policies and results: some 200 bytes a 9x9 position. Observations are
-made again by the game's own kernels when a batch is drawn. The window is a queue of chunks of games, each written to
-disk once as a shard; the oldest chunk leaves when the rest is large enough, so memory and disk are bounded.
+made again by the game's own kernels when a batch is drawn. The window is a queue of chunks of games, each
+written to disk once as a shard; the oldest chunk leaves when the rest is large enough, so memory and disk
+are bounded.
 """
 
 from collections import deque
@@ -118,8 +119,9 @@ class Replay:
         value = np.stack([result > 0, result == 0, result < 0], 1).astype(np.float32)
         if self.value_from_search:
             q = games.values[plies].astype(np.float32)
-            searched = np.stack([(1 + q) / 2, np.zeros_like(q), (1 - q) / 2], 1)
-            value = (1 - self.value_from_search) * value + self.value_from_search * searched
+            searched: Floats = np.stack([(1 + q) / 2, np.zeros_like(q), (1 - q) / 2], 1)
+            share = np.float32(self.value_from_search)
+            value = ((1 - share) * value + share * searched).astype(np.float32)
         is_scored = games.is_scored[game].astype(np.float32)
         ownership = games.ownership[game] * (sign * is_scored)[:, None]
         score = games.scores[game] * sign * is_scored

@@ -11,7 +11,7 @@ from tengen.envs.rng import make_rng
 class ObservationEvaluator(Protocol):
     """A network behind an array interface, as `tengen.networks.evaluator` makes it."""
 
-    def __call__(self, observations: Floats) -> tuple[Floats, Floats]:
+    def __call__(self, observations: Floats, /) -> tuple[Floats, Floats]:
         """Policy logits [B, A] and values [B] of observations [B, C, H, W]."""
 
 

@@ -118,11 +118,11 @@ class Search:
 
     def round(self, slots: Ints) -> None:
         """Take every unfinished slot some leaves further: at most `leaves` each."""
-        slots = np.asarray(slots, np.int32)
+        games = np.asarray(slots, np.int32)
         rows, steps = kernels.select_leaves(
             self.tree,
             self.rule,
-            slots,
+            games,
             self.config.leaves,
             self._game,
             self._node,

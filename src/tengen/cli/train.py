@@ -17,7 +17,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "train",
         help="learn a game by self-play",
-        description="Train a network by self-play as a recipe says. Ctrl-C saves the run and says how to go on.",
+        description="Train a network by self-play as a recipe says. Ctrl-C saves the run and says how to "
+        "go on.",
     )
     parser.add_argument(
         "config", metavar="CONFIG", nargs="?", help="a YAML file, or the name of a recipe that ships"
@@ -73,9 +74,8 @@ def _train(config: "TrainConfig", directory: "RunDir", *, resume: bool) -> int:
     if train(config, directory, judge, resume=resume):
         if config.evaluation.final_games:
             _final_table(judge, config)
-        print(
-            f"done; play against it: tengen play {config.game} --opponent 'mcts:{directory.path}/latest?sims=100'"
-        )
+        opponent = f"mcts:{directory.path}/latest?sims=100"
+        print(f"done; play against it: tengen play {config.game} --opponent '{opponent}'")
         return 0
     print(f"saved; go on with: tengen train --resume {directory.path}")
     return 130
