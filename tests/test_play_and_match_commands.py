@@ -2,13 +2,19 @@
 
 import io
 import json
+import os
 import re
+import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from tengen.agents.random import RandomAgent
 from tengen.cli import main
 from tengen.envs import Position, make_game
+from tengen.envs.game import Game, Ints, States
 from tengen.league.notation import load_game
 
 
@@ -119,6 +125,33 @@ def test_match_says_where_it_may_not_write(tengen, tmp_path: Path) -> None:  # t
         "match", "random", "random", "--game", "connect4", "--save", str(tmp_path / "file" / "games")
     )
     assert code == 1 and "cannot make the folder" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_ctrl_c_prints_the_result_so_far_and_keeps_the_saved_games(  # type: ignore[no-untyped-def]
+    tengen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twice: bool
+) -> None:
+    class Interrupting(RandomAgent):
+        """Sends Ctrl-C in the middle of the second wave of games; twice if both agents do, at one ply."""
+
+        def start(self, game: Game, slots: int) -> None:
+            super().start(game, slots)
+            Interrupting.waves += 1
+
+        def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
+            if Interrupting.waves == 4 and states["ply"][0] == 6 and (twice or 0 in slots):
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().choose(states, slots)
+
+        waves = 0  # of both agents together
+
+    monkeypatch.setattr(
+        "tengen.agents.registry.make_agent", lambda text, game, *, seed: Interrupting(game, seed)
+    )
+    match = ["match", "random", "random", "--game", "connect4", "--games", "40", "--parallel", "10"]
+    code, out, _ = tengen(*match, "--save", str(tmp_path), "--json")
+    assert code == 130
+    assert json.loads(out.splitlines()[-1])["games"] == 10 == len(list(tmp_path.iterdir()))
 
 
 # --- play -------------------------------------------------------------------------------------------------

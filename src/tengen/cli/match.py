@@ -52,11 +52,13 @@ def run(args: argparse.Namespace) -> int:
     if args.seed < 0:
         raise TengenError(f"--seed {args.seed} is out of range; it must be 0 or more")
 
+    import time
+
     from tengen.agents.registry import make_agent
     from tengen.console import Progress, emit_json
     from tengen.envs.registry import make_game
     from tengen.interrupt import GracefulInterrupt
-    from tengen.league.match import play_match
+    from tengen.league.match import GameRecord, MatchResult, play_match
     from tengen.league.notation import read_openings
 
     game = make_game(args.game)
@@ -64,18 +66,29 @@ def run(args: argparse.Namespace) -> int:
     save = _Saver(game, args.save, args.first, args.second) if args.save else None
     first = make_agent(args.first, game, seed=2 * args.seed)
     second = make_agent(args.second, game, seed=2 * args.seed + 1)
-    points = 0.0
+    points, moves = 0.0, 0
+    records: list[GameRecord] = []
 
     with GracefulInterrupt("stopping, press Ctrl-C again to abort\n") as interrupt:
         with Progress(f"{args.first} - {args.second}", total=args.games, unit="games") as progress:
 
-            def on_game(record: "GameRecord") -> None:
+            def on_game(record: GameRecord) -> None:
                 nonlocal points
                 points += (1 + record.outcome) / 2
+                records.append(record)
                 if save is not None:
                     save(record)
                 progress.advance(note=f"score {points / (progress.done + 1):.1%}")
 
+            def stop() -> bool:
+                # Asked before every move; games side by side end late, and a still bar looks like a dead one.
+                nonlocal moves
+                moves += 1
+                score = f", score {points / progress.done:.1%}" if progress.done else ""
+                progress.advance(0, note=f"move {moves} at each board{score}")
+                return interrupt.stop_requested
+
+            began = time.perf_counter()
             try:
                 result = play_match(
                     game,
@@ -87,8 +100,11 @@ def run(args: argparse.Namespace) -> int:
                     random_plies=args.random_plies,
                     parallel=args.parallel,
                     on_game=on_game,
-                    stop=lambda: interrupt.stop_requested,
+                    stop=stop,
                 )
+            except KeyboardInterrupt:  # the second one, while an agent was thinking
+                seconds = time.perf_counter() - began
+                result = MatchResult(first.name, second.name, game.name, tuple(records), seconds)
             finally:
                 first.close()
                 second.close()
@@ -124,6 +140,9 @@ class _Saver:
 def _report(game: "Game", result: "MatchResult", args: argparse.Namespace) -> None:
     from tengen.console import duration, table
 
+    if not result.games:
+        print("no game was finished")
+        return
     rows: list[list[Any]] = []
     sides = [f"as {game.first_player}", f"as {game.second_player}", "all"]
     for index, side in enumerate(sides):

@@ -1,0 +1,130 @@
+"""`tengen records check` on good, bad and hostile collections."""
+
+import gzip
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from tengen.cli import main
+from tengen.league.records import Tally, check_file
+
+PDN = """[Event "Good"]
+[Result "1-0"]
+1. 11-15 23-19 2. 8-11 22-17 3. 11-16 24-20 1-0
+
+"""
+DATA = Path("/work/shared/data")
+
+
+def check(capsys: pytest.CaptureFixture[str], *files: Path | str) -> tuple[int, dict[str, object], str]:
+    """Exit code, JSON object and error text."""
+    code = main(["records", "check", *map(str, files), "--json"])
+    out, err = capsys.readouterr()
+    return code, json.loads(out.splitlines()[-1]) if out else {}, err.splitlines()[-1] if err else ""
+
+
+def test_good_and_bad_pdn_games_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "games.pdn"
+    late = PDN.replace("3. 11-16 24-20", "3. 11-16 24-19")  # White's own man stands there
+    file.write_text(PDN + late + PDN.replace("22-17", "22-zz") + PDN)
+    code, result, _ = check(capsys, file)
+    faults = result.pop("faults")
+    assert code == 0 and result == {"files": 1, "games": 4, "parsed": 3, "legal": 2}
+    illegal, unreadable = faults  # type: ignore[misc]
+    assert (illegal["file"], illegal["game"], illegal["move"]) == (str(file), 2, 6)
+    assert illegal["reason"].startswith("24-19 is illegal:")
+    assert unreadable["game"] == 3 and "22-zz" in unreadable["reason"]
+
+
+def test_without_json_each_fault_is_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path("games.pdn")
+    file.write_text(PDN + PDN.replace("11-15", "11-18"))
+    assert main(["records", "check", str(file)]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith(f"{file}: game 2, move 1: 11-18 is illegal:")
+    assert out[-1].split()[-3:] == ["2", "2", "1"]
+
+
+def test_gzip_is_seen_by_content_and_damage_keeps_what_came_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, cut = tmp_path / "games.pdn.gz", tmp_path / "cut"
+    data = gzip.compress((PDN * 50_000).encode(), 1)
+    whole.write_bytes(data)
+    cut.write_bytes(data[: len(data) // 100])
+    part = Tally()
+    with pytest.raises(Exception, match="cut: the gzip compression is damaged"):
+        for checked in check_file(cut):
+            part.add(checked)
+    assert 100 < part.games < 1000 and part.legal == part.games
+    code, result, err = check(capsys, cut)
+    assert code == 2 and result["games"] == part.games and "damaged" in err
+    assert result["faults"][-1]["game"] == 0  # type: ignore[index]
+
+
+def test_memory_stays_flat_over_many_games(tmp_path: Path) -> None:
+    """Ten megabytes of games are read in less than one."""
+    game = f'[Event "Long"]\n{{{"x" * 2000}}} 1. 11-15 *\n'
+
+    def peak(games: int) -> int:
+        file = tmp_path / f"{games}.pdn.gz"
+        file.write_bytes(gzip.compress((game * games).encode(), 1))
+        tracemalloc.start()
+        assert sum(1 for _ in check_file(file)) == games
+        size = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return size
+
+    peak(10)  # imports and compiles
+    assert peak(5000) < 1_000_000
+
+
+HOSTILE = {
+    "empty": (b"", "the file is empty"),
+    "blank": (b" \n\n", "the file is empty"),
+    "junk": (bytes(range(256)) * 20, "not game records"),
+    "prose": (b"Dear Sir, the games are lost.", "not game records"),
+    "utf-16": ("(;GM[1]SZ[9];B[aa])".encode("utf-16"), "not game records"),
+    "tar": (b"games.sgf".ljust(257, b"\0") + b"ustar\x0000".ljust(600, b"\0"), "a tar archive"),
+    "damaged.gz": (b"\x1f\x8b\x08\0junk", "the gzip compression is damaged"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("suffix", [".sgf", ".pdn", ""])
+def test_what_is_no_record_at_all_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, suffix: str
+) -> None:
+    content, reason = HOSTILE[kind]
+    bad, good = tmp_path / f"bad{suffix}", tmp_path / "good.pdn"
+    bad.write_bytes(content)
+    good.write_text(PDN)
+    code, result, err = check(capsys, bad, good)
+    assert code == 2 and f"{bad}: {reason}" in err
+    assert (result["files"], result["games"], result["legal"]) == (
+        2,
+        1,
+        1,
+    )  # the good file counts all the same
+    assert [fault["game"] for fault in result["faults"]] == [0]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("name", "message"), [("none.pdn", "does not exist"), ("", "is a folder")])
+def test_a_missing_file_stops_the_check_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, message: str
+) -> None:
+    code, result, err = check(capsys, tmp_path / name)
+    assert (code, result) == (2, {}) and message in err
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the collections are not on this machine")
+def test_games_of_the_american_checker_federation_are_legal() -> None:
+    tally = Tally()
+    for checked, _ in zip(check_file(DATA / "checkers" / "acf.pdn.gz"), range(300), strict=False):
+        tally.add(checked)
+    assert tally == Tally(300, 300, 300)
