@@ -100,6 +100,21 @@ def test_an_illegal_action_loses_aloud_or_raises() -> None:
     assert strict.step(6)[2] is False  # the game goes on
 
 
+def test_any_agent_may_be_the_opponent_and_a_seed_repeats_it() -> None:
+    def play() -> list[float]:
+        env = gymnasium.make("tengen/Connect4-v0", opponent="mcts?sims=10").unwrapped
+        observation, _ = env.reset(seed=4)
+        seen = [float(observation.sum())]
+        for column in (3, 2):
+            observation = env.step(column)[0]
+            seen += observation[1].reshape(-1).tolist()
+        return seen
+
+    assert play() == play()
+    with pytest.raises(TengenError, match="unknown agent 'mctss'; did you mean mcts"):
+        gymnasium.make("tengen/Connect4-v0", opponent="mctss").reset()
+
+
 def test_options_are_checked() -> None:
     with pytest.raises(TengenError, match=r"color='black'.*'first', 'second', 'random'"):
         BoardGame("connect4", color="black")  # type: ignore[arg-type]

@@ -114,6 +114,34 @@ def test_what_is_no_record_at_all_is_one_sentence(
     assert [fault["game"] for fault in result["faults"]] == [0]  # type: ignore[attr-defined]
 
 
+ODD_PDN = {
+    "nested variations": (PDN.replace("8-11", "(" * 20_000 + "1-1" + ")" * 20_000 + " 8-11"), 1, ""),
+    "variation never closed": (
+        PDN.replace("8-11", "((8-11"),
+        0,
+        "variation opened on line 3 is never closed",
+    ),
+    "comment never closed": (PDN.replace("8-11", "{8-11"), 0, "comment opened on line 3 is never closed"),
+    "cut in a move": (PDN[:60], 0, "is neither a move nor a result"),
+    "cut between moves": (PDN[:53], 0, "the file ends before the game has a result"),
+    "cut in a tag": (PDN + '[Event "Go', 1, "is not a tag"),
+    "mis-encoded name": (PDN.replace("Good", "Señor é").encode("latin-1"), 1, ""),
+    "only a result": ('[Event "Forfeit"]\n1-0\n', 1, ""),
+    "another variant": (PDN.replace("[Result", '[GameType "20"]\n[Result'), 0, "GameType 20"),
+    "a position that cannot be": (PDN.replace("[Result", '[FEN "B:W99"]\n[Result'), 0, "tag FEN"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_PDN)
+def test_odd_pdn_is_read_or_named(tmp_path: Path, kind: str) -> None:
+    content, legal, reason = ODD_PDN[kind]
+    file = tmp_path / "odd.pdn"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    checked = list(check_file(file))
+    assert sum(game.fault is None for game in checked) == legal
+    assert reason in "".join(game.fault.reason for game in checked if game.fault)
+
+
 @pytest.mark.parametrize(("name", "message"), [("none.pdn", "does not exist"), ("", "is a folder")])
 def test_a_missing_file_stops_the_check_before_it_begins(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, message: str
