@@ -63,7 +63,7 @@ def step_batch(raw: Raw, actions: NDArray[np.int32]) -> None:
     for b in range(raw.shape[0]):
         words = raw[b].view(np.uint16)
         size = at(words, SIZE)
-        action = np.int64(actions[b])
+        action = int(actions[b])
         if action == size * size:
             play_pass(words)
         else:
@@ -81,7 +81,7 @@ def set_up(raw: Raw, colors: NDArray[np.int8], to_play: int) -> None:
     clear(words)
     for action in range(len(colors)):
         if colors[action] != EMPTY:
-            place(words, address(at(words, SIZE), action), colors[action])
+            place(words, address(at(words, SIZE), action), int(colors[action]))
     put(words, TURN, to_play)
     put(words, KO, 0)
     if at(words, RULES) == SITUATIONAL and to_play == 1:
@@ -112,8 +112,9 @@ def judge(raw: Raw, action: int) -> int:
 
 @leaf_kernel
 def smothered(raw: Raw, colors: NDArray[np.int8]) -> int:
-    """The first point of colors [size * size] at which `set_up` made something else of raw [1, itemsize], or a
-    chain without liberties; -1 where all is well.
+    """The first point of colors [size * size] where raw [1, itemsize], set up from it, holds something else.
+
+    Or a chain without liberties; -1 where all is well.
     """
     words = raw[0].view(np.uint16)
     for action in range(len(colors)):

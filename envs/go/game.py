@@ -39,8 +39,9 @@ class Go(Game):
 
         size: 2 to 19.
         komi: points that White gets, whole or half; 7 unless told.
-        rules: no position may come again (`positional`), or not with the same side to move (`situational`), or
-            only the immediate recapture in a ko is forbidden (`simple`; long cycles end by the cap).
+        rules: no position may come again (`positional`), or not with the same side to move
+            (`situational`), or only the immediate recapture in a ko is forbidden (`simple`; long cycles end
+            by the cap).
         suicide: whether a move may take its own chain off the board.
         handicap: stones on the standard points, White to begin; 1 means none and Black's first move.
         cap: plies after which the game is counted as it stands.
@@ -170,8 +171,8 @@ class Go(Game):
         cap = self.max_plies
         if fields.passes > min(2, fields.ply) or not len(fields.repeats) <= fields.ply <= cap:
             raise TengenError(
-                f"position: {fields.passes} passes and {len(fields.repeats)} repeating moves at ply {fields.ply}"
-                f"; at most 2 passes are right, no more of either than plies, and at most {cap} plies"
+                f"position: {fields.passes} passes and {len(fields.repeats)} repeating moves at ply "
+                f"{fields.ply}; 2 passes, as many of both as plies, and {cap} plies are the most"
             )
         state = self.from_colors(fields.colors, fields.to_play)
         for action in fields.repeats:

@@ -1,8 +1,9 @@
 """How a Go position lies in memory: one record a game, one layout and one compilation for every board size.
 
 Kernels see a record as an array `words` of uint16 and as an array `longs` of uint64 over the same bytes. A
-point is named by the index of its first word, its *address*, so that the neighbours of point p are p - 8, p + 8
-and p -+ 8 * (size + 1); a column of border cells on the left and border rows above and below close the board.
+point is named by the index of its first word, its *address*, so that the neighbours of point p are p - 8,
+p + 8 and p -+ 8 * (size + 1); a column of border cells on the left and border rows above and below close the
+board.
 Fields of four bytes hold less than 2**15, so that their low word is their value (little-endian machines).
 """
 

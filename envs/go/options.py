@@ -6,8 +6,8 @@ from tengen.envs.go.layout import MAX_SIZE, RULE_NAMES
 from tengen.envs.go.text import format_komi
 from tengen.errors import TengenError
 
-#: Points for White. With perfect play under area scoring Black is believed to win 9x9 by 7, and strong programs
-#: find larger boards even between 6 and 7. A whole number, so that an even game is a draw.
+#: Points for White. With perfect play under area scoring Black is believed to win 9x9 by 7, and strong
+#: programs find larger boards even between 6 and 7. A whole number, so that an even game is a draw.
 DEFAULT_KOMI = 7.0
 PLAIN_SIZES = (5, 7, 9, 13, 19)
 MAX_CAP = 10_000
@@ -45,7 +45,7 @@ class GoOptions:
 
 def default_cap(size: int) -> int:
     """Plies after which a game is counted as it stands: far beyond where games end by passes."""
-    return 3 * size * size + 20
+    return 2 * size * size + 60
 
 
 def max_handicap(size: int) -> int:

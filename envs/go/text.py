@@ -1,9 +1,9 @@
 """Go in words: coordinates, ASCII boards and one-line positions.
 
 A one-line position reads `ROWS SIDE REPEATS KOMI PASSES PLY`: rows from the top with X for Black, O for White
-and numbers for runs of empty points; b or w to move; the points forbidden by repetition, comma-separated, or -;
-komi; passes in a row; plies played. Example: `9/9/9/9/4X4/9/9/9/9 w - 7 0 1`. The positions that stood on the
-board before are lost: after reading, superko knows this position and the points named as forbidden, no more.
+and numbers for runs of empty points; b or w to move; the points forbidden by repetition, comma-separated,
+or -; komi; passes in a row; plies played. Example: `9/9/9/9/4X4/9/9/9/9 w - 7 0 1`. The positions that stood
+on the board before are lost: after reading, superko knows this position and the points named as forbidden.
 """
 
 import re
