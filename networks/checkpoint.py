@@ -58,7 +58,7 @@ def save_checkpoint(
 ) -> None:
     """Write the network's weights and description to folder, each file whole or not at all.
 
-    `extra` is anything JSON holds; it comes back in the meta. Raises MachineError when the machine cannot write.
+    `extra` is anything that JSON holds; it comes back in the meta. Raises MachineError when the disk fails.
     """
     folder = Path(folder)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}

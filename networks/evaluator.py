@@ -2,17 +2,20 @@
 
 import copy
 import logging
+import os
 import threading
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from tengen._runtime import cache_root
 from tengen.errors import TengenError
 from tengen.networks.folding import InferenceNet
-from tengen.networks.hardware import choose_device, choose_precision
+from tengen.networks.hardware import choose_device, choose_precision, cpp_compiler
 from tengen.networks.heads import PolicyValueNet
 from tengen.networks.threads import threads as intra_op_threads
 from tengen.networks.weights import load_weights
@@ -22,7 +25,6 @@ log = logging.getLogger(__name__)
 #: Batches are padded up to one of these, so that few shapes are prepared; past the last, to its multiples.
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 
-Compile = Literal["auto", "background"] | bool
 Evaluation = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -34,14 +36,22 @@ def padded_size(batch: int) -> int:
     return -(-batch // BATCH_SIZES[-1]) * BATCH_SIZES[-1]
 
 
-class Pending:
+class Pending(Protocol):
     """An evaluation under way."""
+
+    def result(self) -> Evaluation:
+        """Wait for policy logits [B, A] and values [B]."""
+        ...
+
+
+class Done:
+    """An evaluation that has been made."""
 
     def __init__(self, evaluation: Evaluation) -> None:
         self._evaluation = evaluation
 
     def result(self) -> Evaluation:
-        """Wait for policy logits [B, A] and values [B]."""
+        """Policy logits [B, A] and values [B]."""
         return self._evaluation
 
 
@@ -50,10 +60,12 @@ class NetworkEvaluator:
 
     device: "auto" (CUDA when present), "cpu", "cuda", "cuda:N".
     precision: "auto" (bfloat16 where the hardware has it), "float32", "bfloat16", "float16".
-    compile: True, False, "background" (start at once, change over when compiled), "auto".
-    threads: intra-op threads of the thread that calls; None leaves torch's setting alone.
+    compile: torch.compile instead of the fused convolutions. Off unless asked for: it takes half a minute,
+    and on CPUs the fused convolutions reach its speed.
+    threads: intra-op threads of each call, whatever the calling thread's own number; None leaves that alone.
 
-    Give each Python thread its own evaluator; torch releases the GIL, so they run side by side.
+    Give each Python thread its own evaluator; torch releases the GIL, so they run side by side. Ownership and
+    score are not computed.
     """
 
     def __init__(
@@ -62,7 +74,7 @@ class NetworkEvaluator:
         *,
         device: str = "auto",
         precision: str = "auto",
-        compile: Compile = "auto",
+        compile: bool = False,
         threads: int | None = None,
         version: int = 0,
     ) -> None:
@@ -72,49 +84,88 @@ class NetworkEvaluator:
         self.device = choose_device(device)
         self.dtype = choose_precision(precision, self.device)
         self.threads = threads
+        if compile and cpp_compiler() is None:
+            log.warning("no C++ compiler found: networks run uncompiled; install g++ for torch.compile")
+            compile = False
+        self.is_compiled = compile
         self._lock = threading.Lock()
         self._master = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
-        self._net = InferenceNet(self._master, self.dtype, self.device)
+        self._net = InferenceNet(self._master, self.dtype, self.device, fused=not compile)
+        self._forward = _compiled(self._net) if compile else self._net
+        self._graphs = None
+        if self.device.type == "cuda":
+            from tengen.networks.cuda import GraphRunner
+
+            self._graphs = GraphRunner(self._net, self._forward, self.spec.obs_shape)
 
     def __call__(self, obs: NDArray[np.float32]) -> Evaluation:
-        """Observations float32 [B, C, H, W] -> policy logits float32 [B, A], P(win) - P(loss) float32 [B]."""
+        """Observations float32 [B, C, H, W] -> policy logits float32 [B, A], P(win) - P(loss) float32 [B].
+
+        Channels-last memory (`Game.new_observation`) saves a copy. Raises TengenError for another shape.
+        """
         return self.submit(obs).result()
 
     def submit(self, obs: NDArray[np.float32]) -> Pending:
-        """Start an evaluation; on a GPU the caller may work until it asks for the result."""
-        with self._lock, intra_op_threads(self.threads), torch.inference_mode():
-            batch = len(obs)
-            policy, value = self._net(self._prepare(obs, padded_size(batch)))
-            return Pending((policy[:batch].cpu().numpy(), value[:batch].cpu().numpy()))
+        """Start an evaluation; on a GPU the caller may work until it asks for the result.
 
-    def _prepare(self, obs: NDArray[np.float32], size: int) -> torch.Tensor:
-        """Observations as a channels-last tensor [size, C, H, W], zeros after the batch."""
+        obs may be overwritten as soon as this returns. On a CPU the result is there already.
+        """
+        if obs.shape[1:] != self.spec.obs_shape or not len(obs):
+            wanted = ", ".join(str(size) for size in self.spec.obs_shape)
+            raise TengenError(f"observations have shape {list(obs.shape)}; this network takes [B, {wanted}]")
         batch = len(obs)
-        if obs.shape[1:] != self.spec.obs_shape:
-            raise TengenError(
-                f"observations are {list(obs.shape[1:])}; this network takes {list(self.spec.obs_shape)}"
-            )
-        if batch == size and obs.flags.writeable and obs.transpose(0, 2, 3, 1).flags.c_contiguous:
-            return torch.from_numpy(obs).to(self.device)
-        channels, height, width = self.spec.obs_shape
-        padded = np.zeros((size, height, width, channels), np.float32)
-        padded[:batch] = obs.transpose(0, 2, 3, 1)
-        return torch.from_numpy(padded).permute(0, 3, 1, 2).to(self.device)
+        size = padded_size(batch)
+        with self._lock:
+            if self._graphs is not None:
+                return self._graphs.submit(obs, size)
+            with intra_op_threads(self.threads), torch.inference_mode():
+                policy, value = self._forward(_padded(obs, size))
+                return Done((policy[:batch].numpy(), value[:batch].numpy()))
 
     def load_weights(self, weights: Mapping[str, NDArray[Any]], version: int) -> None:
-        """Take over weights (as `network_weights` gives them, read-only or not) in place."""
-        with self._lock, torch.no_grad():
+        """Take over weights (as `network_weights` gives them, read-only or not) and their version, in place.
+
+        Raises TengenError for the weights of another network; the old ones then stay.
+        """
+        with self._lock, intra_op_threads(self.threads):
             load_weights(self._master, weights)
-            self._net.load(self._master)
+            if self._graphs is not None:
+                self._graphs.load(lambda: self._net.load(self._master))
+            else:
+                self._net.load(self._master)
             self.version = version
 
     def describe(self) -> str:
-        """What was chosen, in words: "cpu, bf16, channels-last, BN folded, fused, 1 thread"."""
+        """What was chosen, in words: "cpu, bf16, channels-last, BN folded, fused by oneDNN, 1 thread"."""
         names = {torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16"}
+        on_gpu = self.device.type == "cuda"
         parts = [str(self.device), names[self.dtype], "channels-last", "BN folded"]
-        if self._net.packs:
-            parts.append("oneDNN fused")
-        if self.device.type == "cpu":
+        if self._net.fused:
+            parts.append(f"fused by {'cuDNN' if on_gpu else 'oneDNN'}")
+        parts.append("compiled" if self.is_compiled else "eager")
+        if on_gpu:
+            parts.append("CUDA graphs")
+        else:
             threads = self.threads or torch.get_num_threads()
             parts.append(f"{threads} thread{'s' if threads > 1 else ''}")
         return ", ".join(parts)
+
+
+def _padded(obs: NDArray[np.float32], size: int) -> Tensor:
+    """Observations as a channels-last tensor [size, C, H, W], zeros after the batch, copied if need be."""
+    batch, channels, height, width = obs.shape
+    points_first = obs.transpose(0, 2, 3, 1)
+    if batch != size or not points_first.flags.c_contiguous or not obs.flags.writeable:
+        padded = np.zeros((size, height, width, channels), np.float32)
+        padded[:batch] = points_first
+        points_first = padded
+    # The strides that torch calls channels-last, also where a dimension of 1 leaves them open.
+    strides = (height * width * channels, 1, width * channels, channels)
+    return torch.from_numpy(points_first).as_strided((size, channels, height, width), strides)
+
+
+def _compiled(net: InferenceNet) -> Any:
+    """torch.compile of net, one fixed batch size at a time; code is kept under Tengen's cache folder."""
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_root() / "inductor"))
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, len(BATCH_SIZES))
+    return torch.compile(net, dynamic=False)

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tengen.networks.pooling import GlobalPool
 from tengen.networks.spec import NetworkConfig, NetworkSpec
-from tengen.networks.tower import ConvNorm, PoolBias, Tower, global_pool
+from tengen.networks.tower import ConvNorm, PoolBias, Tower
 
 #: Order of the value's classes, from the side to move.
 WIN, DRAW, LOSS = 0, 1, 2
@@ -32,6 +33,7 @@ class Heads(nn.Module):
         super().__init__()
         channels = config.head_channels
         self.value_conv = ConvNorm(config.channels, channels, 1)
+        self.pool = GlobalPool()
         self.hidden = nn.Linear(2 * channels, config.value_hidden)
         self.value = nn.Linear(config.value_hidden, 3)
         self.policy_bias = PoolBias(channels, channels)
@@ -57,7 +59,7 @@ class Heads(nn.Module):
 
     def policy_and_value(self, x: Tensor, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Policy outputs [B, planes * H * W + extra], value logits [B, 3], hidden layer [B, value_hidden]."""
-        pooled = global_pool(features)  # [B, 2 * head]
+        pooled = self.pool(features)  # [B, 2 * head]
         hidden = F.relu(self.hidden(pooled))  # [B, value_hidden]
         parts = []
         if self.policy_maps is not None:

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tengen.errors import TengenError
 
-
 MAX_ACTIONS = 1_000_000  # a forged file must not fill the memory
 
 
