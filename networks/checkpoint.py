@@ -172,11 +172,14 @@ def _served(meta: CheckpointMeta, spec: NetworkSpec, game: HasNames) -> NetworkS
 
 def _read_weights(file: Path, digest: str) -> dict[str, Tensor]:
     data = _read_bytes(file)
-    if data[:2] == b"PK" or data[:1] == b"\x80":
-        raise TengenError(f"{file}: is a pickle, which could run code; Tengen reads safetensors only")
     try:
         tensors = from_bytes(data)
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, MemoryError) as error:
+        # A safetensors file may begin with any byte, the length of its header; that header opens at byte 8.
+        if data[8:9] != b"{" and (data[:4] == b"PK\x03\x04" or data[:1] == b"\x80"):
+            raise TengenError(
+                f"{file}: is a pickle, which could run code; Tengen reads safetensors only"
+            ) from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TengenError(f"{file}: is truncated or not safetensors ({reason})") from error
     if digest != _digest(data) and digest != "None":
