@@ -29,6 +29,7 @@ from tengen.envs.go.layout import (
     LEGAL,
     LIBS,
     LISTED,
+    PASSES,
     POINTS,
     RULES,
     SIMPLE,
@@ -123,3 +124,24 @@ def smothered(raw: Raw, colors: NDArray[np.int8]) -> int:
         if color != colors[action] or (color != EMPTY and at(words, at(words, p + CHAIN) + LIBS) == 0):
             return action
     return -1
+
+
+@leaf_kernel
+def replay(raw: Raw, actions: NDArray[np.int32]) -> int:
+    """Play actions in raw [1, itemsize] up to the first that is illegal; returns how many were legal.
+
+    Passes do not end the game.
+    """
+    words = raw[0].view(np.uint16)
+    size = at(words, SIZE)
+    for i in range(len(actions)):
+        action = int(actions[i])
+        if action == size * size:
+            put(words, PASSES, 0)
+            play_pass(words)
+            continue
+        p = address(size, action)
+        if verdict(words, p) != LEGAL:
+            return i
+        play_stone(words, p)
+    return len(actions)
