@@ -100,7 +100,7 @@ def read_sgf(data: bytes) -> GoRecord:
     root = nodes[0]
     encoding = _ascii(root, "CA") or "UTF-8"
     try:
-        b"".decode(encoding)
+        b"a".decode(encoding, "replace")
     except (LookupError, ValueError):
         raise TengenError(f"SGF: CA[{encoding[:40]}] is not an encoding; UTF-8 is usual") from None
     if _ascii(root, "GM") not in ("", "1"):
@@ -185,7 +185,11 @@ def _number(node: Node, name: str) -> float | None:
 def _text(node: Node, name: str, encoding: str) -> str:
     """A property as text; what the encoding cannot read is replaced, for no game is lost over a name."""
     raw = re.sub(rb"\\(\r\n|\n\r|\n|\r)", b"", node[name][0]) if node.get(name) else b""
-    return re.sub(r"\\(.)", r"\1", raw.decode(encoding, "replace"), flags=re.DOTALL).strip()
+    try:
+        text = raw.decode(encoding, "replace")
+    except UnicodeError:  # an encoding that knows no replacement
+        text = raw.decode("ascii", "replace")
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL).strip()
 
 
 def record_position(position: Position, black: str = "", white: str = "") -> GoRecord:
