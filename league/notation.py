@@ -39,7 +39,7 @@ def game_text(game: Game, played: Position, players: tuple[str, str], result: st
     """
     result = result or game.describe_result(played.state)
     if game.family == "go":
-        return _sgf_text(game, played, players, result)
+        return _sgf_text(played, players, result)
     if game.family == "checkers":
         return _pdn_text(game, played, players, result)
     names = f"{players[0]} ({game.first_player}) against {players[1]} ({game.second_player})"
@@ -76,11 +76,29 @@ def _pdn_text(game: Game, played: Position, players: tuple[str, str], result: st
 
 
 def _load_sgf(path: Path | str, game: Game) -> Position:
-    raise NotImplementedError
+    from tengen.envs.go import Go
+    from tengen.envs.go.sgf import read_sgf
+
+    assert isinstance(game, Go)
+    try:
+        record = read_sgf(read_bytes(path))
+        if record.size != game.size:
+            raise TengenError(f"the game is on {record.size}x{record.size}, and {game.name} was asked for")
+        position = Position(game, game.from_colors(record.setup, record.first_player))
+        for action in record.actions:
+            position.apply(action)
+    except TengenError as error:
+        raise TengenError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+    return position
 
 
-def _sgf_text(game: Game, played: Position, players: tuple[str, str], result: str) -> str:
-    raise NotImplementedError
+def _sgf_text(played: Position, players: tuple[str, str], result: str) -> str:
+    from tengen.envs.go.sgf import record_position, write_sgf
+
+    record = record_position(played, *players)
+    if result != "draw":
+        record.result = result
+    return write_sgf(record).decode()
 
 
 def game_turns(game: Game, actions: Sequence[int]) -> list[str]:
@@ -139,9 +157,15 @@ def read_openings(path: Path | str, game: Game) -> list[list[int]]:
 def read_text(path: Path | str) -> str:
     """A user's text file. Raises TengenError if it is not there or not text."""
     try:
-        return Path(path).read_text("utf-8")
+        return read_bytes(path).decode()
     except UnicodeDecodeError:
         raise TengenError(f"{path}: not a text file in UTF-8") from None
+
+
+def read_bytes(path: Path | str) -> bytes:
+    """A user's file. Raises TengenError if it cannot be read."""
+    try:
+        return Path(path).read_bytes()
     except OSError as error:
         raise TengenError(f"{path}: cannot be read: {error.strerror}") from None
 

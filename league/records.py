@@ -10,9 +10,23 @@ from typing import Any, NamedTuple
 
 from tengen.errors import TengenError
 
+DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
 PEEK = 1 << 16  # bytes looked at to tell what a file is
 SGF_START = re.compile(rb"\(\s*;")
 PDN_START = re.compile(rb'\[\s*\w+\s+"|\b1\.\s*\d{1,2}\s?[-x]\s?\d')
+
+#: How an RU begins, letters only -> the repetition rule. Chinese rules forbid the immediate recapture and
+#: leave longer cycles to the referee, as Japanese, Korean and Ing's rules have their own ways out of them.
+REPETITION = {
+    "aga": "situational",
+    "newzealand": "situational",
+    "nz": "situational",
+    "chinese": "simple",
+    "goe": "simple",
+    "ing": "simple",
+    "japanese": "simple",
+    "korean": "simple",
+}
 
 
 class Fault(NamedTuple):
@@ -46,17 +60,33 @@ class Tally:
 
 
 class _Stream:
-    """Bytes of a file in whatever pieces come, the first of them at hand as `head`."""
+    """Bytes of a file, the first of them at hand as `head`.
+
+    A damaged file gives all that comes before the damage; the next `read` raises.
+    """
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        self.head: bytes = file.read1(PEEK)
+        self._fault: Exception | None = None
+        self._ahead = b""
+        self.head = self.read(PEEK)
         self._ahead = self.head
 
-    def read(self, size: int = PEEK) -> bytes:
-        """The next piece, b"" at the end. A damaged file gives what comes before the damage, then raises."""
-        piece, self._ahead = self._ahead, b""
-        return piece or self._file.read1(size)
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes, b"" at the end."""
+        pieces, self._ahead = [self._ahead], b""
+        missing = size - len(pieces[0])
+        try:
+            if self._fault is not None:
+                raise self._fault
+            while missing > 0 and (piece := self._file.read1(missing)):
+                pieces.append(piece)
+                missing -= len(piece)
+        except DAMAGE as fault:
+            self._fault = fault
+            if not any(pieces):
+                raise
+        return b"".join(pieces)
 
 
 def check_file(path: Path | str, rules: str | None = None) -> Iterator[Checked]:
@@ -75,7 +105,7 @@ def check_file(path: Path | str, rules: str | None = None) -> Iterator[Checked]:
                 yield from _check_sgf(stream, str(path), rules)
             else:
                 yield from _check_pdn(stream, str(path))
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except DAMAGE as error:
         raise TengenError(f"{path}: the gzip compression is damaged: {error}") from None
     except OSError as error:
         raise TengenError(f"{path}: cannot be read: {error.strerror}") from None
@@ -109,4 +139,23 @@ def _check_pdn(stream: Any, name: str) -> Iterator[Checked]:
 
 
 def _check_sgf(stream: Any, name: str, rules: str | None) -> Iterator[Checked]:
-    raise NotImplementedError
+    from tengen.envs.go.sgf import read_sgf, split_sgf_collection
+
+    for number, data in enumerate(split_sgf_collection(stream), 1):
+        try:
+            record = read_sgf(data)
+        except TengenError as error:
+            yield Checked(False, Fault(name, number, 0, str(error)))
+            continue
+        try:
+            fault = record.fault(rules or _rules_of(record.rules))
+        except TengenError as error:  # the stones of the start cannot stand
+            yield Checked(True, Fault(name, number, 0, str(error)))
+            continue
+        yield Checked(True, Fault(name, number, fault[0] + 1, fault[1]) if fault else None)
+
+
+def _rules_of(words: str) -> str:
+    """The repetition rule that an RU names; positional where it names none that is known."""
+    known = re.sub("[^a-z]", "", words.lower())
+    return next((rule for name, rule in REPETITION.items() if known.startswith(name)), "positional")

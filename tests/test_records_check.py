@@ -2,12 +2,15 @@
 
 import gzip
 import json
+import tarfile
 import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tengen.cli import main
+from tengen.envs import Position, make_game
 from tengen.league.records import Tally, check_file
 
 PDN = """[Event "Good"]
@@ -67,12 +70,16 @@ def test_gzip_is_seen_by_content_and_damage_keeps_what_came_before(
     assert result["faults"][-1]["game"] == 0  # type: ignore[index]
 
 
-def test_memory_stays_flat_over_many_games(tmp_path: Path) -> None:
-    """Ten megabytes of games are read in less than one."""
-    game = f'[Event "Long"]\n{{{"x" * 2000}}} 1. 11-15 *\n'
+@pytest.mark.parametrize(
+    "game",
+    [f'[Event "Long"]\n{{{"x" * 20_000}}} 1. 11-15 *\n', f"(;SZ[9]C[{'x' * 20_000}];B[ee])"],
+    ids=["pdn", "sgf"],
+)
+def test_memory_stays_flat_over_many_games(tmp_path: Path, game: str) -> None:
+    """Twenty megabytes of games are read in less than half as much."""
 
     def peak(games: int) -> int:
-        file = tmp_path / f"{games}.pdn.gz"
+        file = tmp_path / f"{games}.gz"
         file.write_bytes(gzip.compress((game * games).encode(), 1))
         tracemalloc.start()
         assert sum(1 for _ in check_file(file)) == games
@@ -81,7 +88,7 @@ def test_memory_stays_flat_over_many_games(tmp_path: Path) -> None:
         return size
 
     peak(10)  # imports and compiles
-    assert peak(5000) < 1_000_000
+    assert peak(1000) < 9_000_000
 
 
 HOSTILE = {
@@ -142,6 +149,77 @@ def test_odd_pdn_is_read_or_named(tmp_path: Path, kind: str) -> None:
     assert reason in "".join(game.fault.reason for game in checked if game.fault)
 
 
+SGF = "(;GM[1]FF[4]SZ[9]KM[7]RU[Chinese]RE[B+R];B[ee];W[cc];B[gg])"
+ODD_SGF = {
+    "comment with brackets": (SGF.replace(";W", "C[(;\\]) ((]" + ";W"), 1, ""),
+    "deeply nested": (SGF[:-1] + "(;B[aa]" * 3000 + ")" * 3001, 0, "the point is occupied"),
+    "every move one level deeper": ("(;SZ[9]" + "(;B[aa](;W[bb](;B[cc]))))", 1, ""),
+    "cut off": (SGF[:-8], 0, "cut off"),
+    "cut off in a value": (SGF[:-3], 0, "cut off"),
+    "mis-encoded": (SGF.replace("RE[", "PB[Señor]RE[").encode("latin-1"), 1, ""),
+    "unknown encoding": (SGF.replace("GM[1]", "GM[1]CA[klingon]"), 0, "CA[klingon] is not an encoding"),
+    "another game": (SGF.replace("GM[1]", "GM[2]"), 0, "GM[2] is not Go"),
+    "no such board": (SGF.replace("SZ[9]", "SZ[9:13]"), 0, "SZ[9:13] is not supported"),
+    "off the board": (SGF.replace("B[gg]", "B[zz]"), 0, "not a point of a 9x9 board"),
+    "occupied": (SGF.replace("B[gg]", "B[cc]"), 0, "the point is occupied"),
+    "stones without liberties": (SGF.replace(";B[ee]", "AB[aa]AW[ab][ba];B[ee]"), 0, "without liberties"),
+    "no moves": ("(;GM[1]SZ[9])", 1, ""),
+    "garbage between games": (f"\n{SGF}\nhello\n{SGF}", 2, ""),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_SGF)
+def test_odd_sgf_is_read_or_named(tmp_path: Path, kind: str) -> None:
+    content, legal, reason = ODD_SGF[kind]
+    file = tmp_path / "odd.sgf"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    checked = list(check_file(file))
+    assert sum(game.fault is None for game in checked) == legal
+    assert reason in "".join(game.fault.reason for game in checked if game.fault)
+
+
+def test_an_illegal_move_of_go_is_named_by_its_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "games.sgf"
+    file.write_text(SGF + SGF.replace("B[gg]", "B[cc]"))
+    code, result, _ = check(capsys, file)
+    fault = {"file": str(file), "game": 2, "move": 3, "reason": "C7 is illegal: the point is occupied"}
+    assert (code, result) == (0, {"files": 1, "games": 2, "parsed": 2, "legal": 1, "faults": [fault]})
+
+
+def game_that_repeats_a_position() -> str:
+    """The moves of a game of Go that simple ko allows and superko does not."""
+    game, strict = make_game("go:size=3,rules=simple"), make_game("go:size=3")
+    rng = np.random.default_rng(1)
+    while True:
+        loose, tight = Position(game), Position(strict)
+        moves: list[str] = []
+        while not loose.is_terminal:
+            stones = [action for action in loose.legal_actions() if action != 9]
+            if not stones:
+                break
+            action = int(rng.choice(stones))
+            moves.append(f";{'BW'[loose.to_play]}[{'abc'[action % 3]}{'abc'[action // 3]}]")
+            loose.apply(action)
+            if not tight.legal_mask()[action]:
+                return "".join(moves)
+            tight.apply(action)
+
+
+def test_repetition_is_judged_by_the_records_own_rules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moves = game_that_repeats_a_position()
+    file = tmp_path / "games.sgf"
+    file.write_text("".join(f"(;SZ[3]{rules}{moves})" for rules in ("", "RU[Japanese]", "RU[Tromp-Taylor]")))
+    _, result, _ = check(capsys, file)
+    assert [fault["game"] for fault in result["faults"]] == [1, 3]  # type: ignore[attr-defined]
+    assert "superko" in result["faults"][0]["reason"]  # type: ignore[index]
+    main(["records", "check", str(file), "--json", "--rules", "simple"])
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["legal"] == 3
+
+
 @pytest.mark.parametrize(("name", "message"), [("none.pdn", "does not exist"), ("", "is a folder")])
 def test_a_missing_file_stops_the_check_before_it_begins(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, message: str
@@ -156,3 +234,16 @@ def test_games_of_the_american_checker_federation_are_legal() -> None:
     for checked, _ in zip(check_file(DATA / "checkers" / "acf.pdn.gz"), range(300), strict=False):
         tally.add(checked)
     assert tally == Tally(300, 300, 300)
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the collections are not on this machine")
+def test_games_of_strong_players_on_kgs_are_legal(tmp_path: Path) -> None:
+    tally = Tally()
+    with tarfile.open(DATA / "go" / "kgs-6d" / "KGS-2017_01-19-733-.tar.gz") as archive:
+        for member in [member for member in archive if member.isfile()][:60]:
+            file = archive.extractfile(member)
+            assert file is not None
+            (tmp_path / "game.sgf").write_bytes(file.read())
+            for checked in check_file(tmp_path / "game.sgf"):
+                tally.add(checked)
+    assert tally == Tally(60, 60, 60)
