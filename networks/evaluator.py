@@ -17,6 +17,7 @@ from tengen.errors import TengenError
 from tengen.networks.folding import InferenceNet
 from tengen.networks.hardware import choose_device, choose_precision, cpp_compiler
 from tengen.networks.heads import PolicyValueNet
+from tengen.networks.threads import keep_freed_memory
 from tengen.networks.threads import threads as intra_op_threads
 from tengen.networks.weights import load_weights
 
@@ -89,6 +90,7 @@ class NetworkEvaluator:
             compile = False
         self.is_compiled = compile
         self._lock = threading.Lock()
+        keep_freed_memory()
         self._master = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
         self._net = InferenceNet(self._master, self.dtype, self.device, fused=not compile)
         self._forward = _compiled(self._net) if compile else self._net

@@ -2,13 +2,10 @@
 
 import statistics
 import time
-from typing import Any
 
 import numpy as np
 
 from tengen.networks.evaluator import NetworkEvaluator
-from tengen.networks.heads import PolicyValueNet
-from tengen.networks.spec import NetworkConfig, NetworkSpec
 
 REPEATS = 5
 
@@ -30,16 +27,3 @@ def measure(
             calls += 1
         rates.append(calls * batch / elapsed)
     return statistics.median(rates)
-
-
-def doctor_evals() -> dict[str, Any]:
-    """What `tengen doctor` shows: the evaluator's choices and its speed on 9x9 Go with one thread."""
-    spec = NetworkSpec(16, 9, 9, 1, 1, tuple(range(82)), has_ownership=True)
-    figures: dict[str, Any] = {}
-    for blocks, channels in ((4, 32), (6, 64)):
-        network = PolicyValueNet(NetworkConfig(blocks=blocks, channels=channels), spec)
-        evaluator = NetworkEvaluator(network, threads=1)
-        figures["evaluator"] = evaluator.describe()
-        rate = measure(evaluator, spec.obs_shape, batch=256, seconds=0.5)
-        figures[f"evaluations_per_s_{blocks}x{channels}"] = round(rate)
-    return figures
