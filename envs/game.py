@@ -1,7 +1,7 @@
 """The Game protocol: rules as batched kernels over structured arrays.
 
-A batch of states is one NumPy structured array, one record a game. A record carries everything the rules need,
-history for repetitions included, so a state is copied by `dst[i] = src[j]`.
+A batch of states is one NumPy structured array, one record a game. A record carries everything the rules
+need, history for repetitions included, so a state is copied by `dst[i] = src[j]`.
 
 Shapes: B states, A actions, C planes, H rows, W columns, S symmetries. Player 0 moves first.
 """
@@ -94,7 +94,7 @@ class Game(abc.ABC):
             live = live[~part["terminal"]]
 
     def ownership(self, states: States, out: NDArray[np.int8]) -> None:
-        """Write the owner of each point of a finished game to out [B, H * W]: 1 player 0, -1 player 1, 0 nobody."""
+        """Write the owner of each point of finished games to out [B, H * W]: 1, -1 or 0 for nobody."""
         raise NotImplementedError(f"{self.name} has no ownership")
 
     def score(self, states: States, out: Floats) -> None:

@@ -17,8 +17,8 @@ def kernel(function: F) -> F:
 def leaf_kernel(function: F) -> F:
     """Compile a kernel that allocates nothing and returns no array, and leave out reference counting.
 
-    The atomic counts that Numba keeps on every array argument otherwise take more than half the time of a short
-    kernel that other kernels call. Interpreted under NUMBA_DISABLE_JIT=1 like any other.
+    The atomic counts that Numba keeps on every array argument otherwise take more than half the time of a
+    short kernel that other kernels call. Interpreted under NUMBA_DISABLE_JIT=1 like any other.
     """
     try:
         compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)

@@ -1,8 +1,9 @@
 """Random numbers inside kernels: splitmix64 (Steele, Lea, Flood 2014) on a one-element uint64 array.
 
-Numba's own generator is hidden thread-local state; a stream that is an array can be seeded, saved and restored.
+Numba's own generator is hidden thread-local state; a stream that is an array can be seeded, saved, restored.
 """
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,11 +24,15 @@ def random_u64(rng: NDArray[np.uint64]) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
+if numba.config.DISABLE_JIT:  # interpreted, a product that wraps around would warn
+    random_u64 = np.errstate(over="ignore")(random_u64)
+
+
 @kernel
 def random_below(rng: NDArray[np.uint64], n: int) -> int:
     """A uniform integer in [0, n), n < 2**31 (multiply-shift; bias below 2**-32)."""
     high = random_u64(rng) >> np.uint64(32)
-    return np.int64((high * np.uint64(n)) >> np.uint64(32))
+    return int((high * np.uint64(n)) >> np.uint64(32))
 
 
 @kernel
