@@ -70,6 +70,7 @@ def test_perft_of_hand_made_positions(fen: str):
     counts = game.perft(game.from_text(fen), 4)
     assert counts == referee_at(fen).perft(4)
     assert counts[:2] == perft(game, game.from_text(fen), 2)
+    assert [game.perft(game.from_text(fen), depth)[-1] for depth in (1, 2, 3)] == counts[:3]
 
 
 def test_perft_looks_for_no_draw():
@@ -159,8 +160,9 @@ def test_a_mans_move_starts_the_count_anew():
 
 def wander(position: Position) -> bool:
     """Go on without capture or repetition until eighty turns are made, by trying."""
-    if position.is_terminal:
-        return len(position.actions) == 80
+    if position.is_terminal and position.returns == (0, 0):
+        assert len(position.actions) == 80
+        return True
     seen = set(position.state["history"][0, : len(position.actions) + 1])
     for action in position.legal_actions():
         position.apply(action)
