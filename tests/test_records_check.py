@@ -6,11 +6,14 @@ import tarfile
 import tracemalloc
 from pathlib import Path
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from tengen.cli import main
 from tengen.envs import Position, make_game
+from tengen.errors import TengenError
 from tengen.league.records import Tally, check_file
 
 PDN = """[Event "Good"]
@@ -247,3 +250,25 @@ def test_games_of_strong_players_on_kgs_are_legal(tmp_path: Path) -> None:
             for checked in check_file(tmp_path / "game.sgf"):
                 tally.add(checked)
     assert tally == Tally(60, 60, 60)
+
+
+@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@given(
+    st.sampled_from([PDN.encode(), SGF.encode(), gzip.compress(SGF.encode(), mtime=0)]),
+    st.lists(
+        st.tuples(st.integers(0, 10**6), st.integers(0, 20), st.binary(max_size=6)), min_size=1, max_size=4
+    ),
+)
+def test_no_damage_breaks_the_check(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, wounds: list[tuple[int, int, bytes]]
+) -> None:
+    for place, cut, insert in wounds:
+        place %= len(data) + 1
+        data = data[:place] + insert + data[place + cut :]
+    file = tmp_path_factory.getbasetemp() / "damaged"
+    file.write_bytes(data)
+    try:
+        for checked in check_file(file):
+            assert checked.fault is None or checked.fault.reason
+    except TengenError as error:
+        assert str(error).startswith(str(file))
