@@ -32,7 +32,8 @@ if numba.config.DISABLE_JIT:  # interpreted, a product that wraps around would w
 def random_below(rng: NDArray[np.uint64], n: int) -> int:
     """A uniform integer in [0, n), n < 2**31 (multiply-shift; bias below 2**-32)."""
     high = random_u64(rng) >> np.uint64(32)
-    return int((high * np.uint64(n)) >> np.uint64(32))
+    # int() would stay unsigned when compiled, and an unsigned integer times a signed one is a float there.
+    return np.int64((high * np.uint64(n)) >> np.uint64(32))  # type: ignore[return-value]
 
 
 @kernel
