@@ -1,9 +1,11 @@
 """The evaluator says what the network says, whatever it folds, fuses, pads or rounds."""
 
 import concurrent.futures
+import functools
 import platform
 import resource
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,10 +170,12 @@ def test_a_batch_reuses_the_memory_of_the_last_one() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 10 * 100
 
 
-def test_compiled_equals_eager(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+def test_compiled_equals_eager(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if hardware.cpp_compiler() is None:
         pytest.skip("no C++ compiler")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=backend))
     tiny = SMALL.model_copy(update={"blocks": 1, "pool_every": 1, "channels": 8})
     network = lived_in(Shapes(3), tiny)
     evaluator = NetworkEvaluator(network, device="cpu", precision="float32", compile=True)
