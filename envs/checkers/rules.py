@@ -26,7 +26,7 @@ from tengen.envs.checkers.bitboards import (
     square_of,
 )
 from tengen.envs.game import COMMON_FIELDS, Bools, Floats, Ints, States
-from tengen.envs.jit import kernel
+from tengen.envs.jit import kernel, leaf_kernel
 from tengen.envs.rng import random_below
 
 DRAW_PLIES = 80  # turns, of both sides together, without a capture or a man's move
@@ -120,7 +120,7 @@ def legal_mask(states: States, out: Bools) -> None:
                 pieces = rest
 
 
-@kernel
+@leaf_kernel
 def times_seen(states: States, b: int) -> int:
     """How often the position of state b stood on the board before, same side to move."""
     seen = 0
@@ -131,7 +131,7 @@ def times_seen(states: States, b: int) -> int:
     return seen
 
 
-@kernel
+@leaf_kernel
 def begin_turn(states: States, b: int) -> None:
     """Enter the position in the history and see whether the game is over."""
     side = states["to_play"][b]
@@ -146,7 +146,7 @@ def begin_turn(states: States, b: int) -> None:
         states["terminal"][b] = True
 
 
-@kernel
+@leaf_kernel
 def step_one(states: States, b: int, action: int) -> None:
     """Apply an action as the side to move names it to state b."""
     side = states["to_play"][b]

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tengen.envs.checkers.bitboards import NONE, ONE, advance, jumps, jumps_on, popcount, slides, square_of
-from tengen.envs.jit import kernel
+from tengen.envs.jit import kernel, leaf_kernel
 
 MAX_STEPS = 16  # more than a turn over twelve enemies can take
 
@@ -41,7 +41,7 @@ def count_turns(own: np.uint64, opp: np.uint64, kings: np.uint64, side: int, all
     return total
 
 
-@kernel
+@leaf_kernel
 def perft(
     own: np.uint64,
     opp: np.uint64,
