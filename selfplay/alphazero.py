@@ -4,6 +4,9 @@ Silver et al., A general reinforcement learning algorithm that masters chess, sh
 (Science 2018); Danihelka et al., Policy improvement by planning with Gumbel (ICLR 2022).
 """
 
+import contextlib
+import math
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +15,7 @@ import torch
 from tengen.console import Progress, number
 from tengen.envs import make_game
 from tengen.interrupt import GracefulInterrupt
+from tengen.networks.hardware import choose_device
 from tengen.networks.heads import PolicyValueNet
 from tengen.networks.spec import spec_for
 from tengen.rundir import RunDir
@@ -26,8 +30,8 @@ from tengen.selfplay.rollouts import make_rollouts
 class Judge(Protocol):
     """Who rates the network beside training."""
 
-    def rate(self, update: int, progress: Progress) -> dict[str, float]:
-        """Play matches with the run's newest checkpoint; returns metrics for the log."""
+    def rate(self, update: int, progress: Progress, stop: Callable[[], bool]) -> dict[str, float]:
+        """Play matches with the run's newest checkpoint; returns metrics for the log, none once stopped."""
 
 
 def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resume: bool = False) -> bool:
@@ -35,7 +39,7 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
     torch.manual_seed(config.seed)
     game = make_game(config.game)
     network = PolicyValueNet(config.network, spec_for(game))
-    learner = Learner(network, config.learner)
+    learner = Learner(network, config.learner, choose_device("auto"))
     replay = Replay(
         game,
         config.replay,
@@ -43,15 +47,17 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
         symmetries=config.learner.symmetries,
     )
     rng = np.random.default_rng(config.seed)
-    clock = RunClock(config.stop, config.evaluation.every_minutes, config.checkpoint.every_minutes)
+    rate_every = config.evaluation.every_minutes if judge is not None else math.inf
+    clock = RunClock(config.stop, rate_every, config.checkpoint.every_minutes)
     saved = Saved(config, learner, replay, rng, clock)
-    with clock.starting(), Progress("starting", total=None) as starting:
+    with Progress("starting", total=None) as starting:
         starting.say(f"{run.path}: {config.game}, {network.parameter_count():,} weights")
         rollouts = make_rollouts(config)
+    with contextlib.closing(rollouts):
         if resume:
             restore(saved, run, rollouts)
         rollouts.publish(learner.weights(), clock.update)
-    try:
+        clock.start()
         with (
             GracefulInterrupt() as interrupt,
             Progress("self-play", clock.total, clock.unit, clock.done) as progress,
@@ -64,30 +70,28 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
                 rollouts.publish(learner.weights(), clock.update)
                 metrics = {**clock.stats(), **losses, **replay.stats(), **rollouts.stats()}
                 progress.update(clock.done, note(metrics))
-                is_rated = judge is not None and clock.is_evaluation_due
-                if is_rated or clock.is_checkpoint_due or clock.is_over or clock.passes_third:
-                    save(saved, run, rollouts, mark=is_rated or clock.is_over or clock.passes_third)
-                if judge is not None and is_rated:
-                    metrics |= judge.rate(clock.update, progress)
+                due = clock.due()
+                if due.save:
+                    save(saved, run, rollouts, mark=due.keep)
+                if due.rate and judge is not None:
+                    metrics |= judge.rate(clock.update, progress, lambda: interrupt.stop_requested)
                 run.append_metrics({"step": clock.update, **metrics})
-            finished = clock.is_over
-        if not finished:
-            save(saved, run, rollouts)
-    finally:
-        rollouts.close()
-    return finished
+            if (newest := run.latest_checkpoint()) is None or newest[0] != clock.update:
+                save(saved, run, rollouts)
+    return clock.is_over
 
 
 def learn(
     learner: Learner, replay: Replay, clock: RunClock, new_positions: int, rng: np.random.Generator
 ) -> dict[str, float]:
-    """As many steps as the new positions are worth: each position is trained on samples_per_position times."""
+    """As many steps as the new positions are worth: each position is trained on samples_per_position times.
+
+    Positions that come before there are enough to learn from stay owed. Returns the mean losses.
+    """
     config = learner.config
-    if not replay.is_ready:
-        return {}
     clock.owed_samples += new_positions * config.samples_per_position
+    steps = int(clock.owed_samples // config.batch_size) if replay.is_ready else 0
     sums: dict[str, float] = {}
-    steps = int(clock.owed_samples // config.batch_size)
     for _ in range(steps):
         metrics = learner.step(replay.sample(config.batch_size, rng), clock.progress)
         for name, value in metrics.items():

@@ -1,15 +1,25 @@
 """Counters of a run: what is done, what is due, when it is over."""
 
-import contextlib
 import time
-from collections.abc import Iterator
+from typing import NamedTuple
 
 from tengen.selfplay.config import StopConfig
 from tengen.selfplay.games import Games
 
 
+class Due(NamedTuple):
+    """What the loop should do after an update."""
+
+    save: bool
+    keep: bool  # the saved checkpoint for good: it is rated, the last, or the younger self of the final table
+    rate: bool
+
+
 class RunClock:
-    """Updates, games and wall time of a run over all its resumptions."""
+    """Updates, games and wall time of a run over all its resumptions.
+
+    Time is read once an update, so that all questions of one turn of the loop get answers that agree.
+    """
 
     def __init__(self, stop: StopConfig, evaluate_minutes: float, checkpoint_minutes: float) -> None:
         self.stop = stop
@@ -17,6 +27,8 @@ class RunClock:
         self.games = 0
         self.steps = 0
         self.owed_samples = 0.0
+        self.seconds = 0.0
+        """Wall time of training up to the last update."""
         self._before_s = 0.0  # wall time of earlier sessions
         self._started = time.perf_counter()
         self._evaluate_s = evaluate_minutes * 60
@@ -25,21 +37,15 @@ class RunClock:
         self._next_checkpoint = self._checkpoint_s
         self._third_passed = False
 
-    @contextlib.contextmanager
-    def starting(self) -> Iterator[None]:
-        """Around the start of a session: the clock runs from its end."""
-        yield
+    def start(self) -> None:
+        """A session begins now; what came before it in this process is not training."""
         self._started = time.perf_counter()
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of training."""
-        return self._before_s + time.perf_counter() - self._started
 
     def count(self, games: Games) -> None:
         """An update is done."""
         self.update += 1
         self.games += len(games)
+        self.seconds = self._before_s + time.perf_counter() - self._started
 
     @property
     def progress(self) -> float:
@@ -58,21 +64,17 @@ class RunClock:
         """Whether a limit of the configuration is reached."""
         return self.progress >= 1.0
 
-    @property
-    def is_evaluation_due(self) -> bool:
-        """True once for each interval, and at the end."""
-        if self.seconds < self._next_evaluation and not self.is_over:
-            return False
-        self._next_evaluation = self.seconds + self._evaluate_s
-        return True
-
-    @property
-    def is_checkpoint_due(self) -> bool:
-        """True once for each interval."""
-        if self.seconds < self._next_checkpoint:
-            return False
-        self._next_checkpoint = self.seconds + self._checkpoint_s
-        return True
+    def due(self) -> Due:
+        """What is to be done after this update; each thing once an interval, and all at the end."""
+        is_rated = self.is_over or self.seconds >= self._next_evaluation
+        is_third = not self._third_passed and self.progress >= 1 / 3
+        is_saved = is_rated or is_third or self.seconds >= self._next_checkpoint
+        if is_rated:
+            self._next_evaluation = self.seconds + self._evaluate_s
+        if is_saved:
+            self._next_checkpoint = self.seconds + self._checkpoint_s
+        self._third_passed |= is_third
+        return Due(save=is_saved, keep=is_rated or is_third, rate=is_rated)
 
     @property
     def total(self) -> float | None:
@@ -91,14 +93,6 @@ class RunClock:
         """What the progress bar counts."""
         return {"games": self.games, "updates": self.update, "s": self.seconds}[self.unit]
 
-    @property
-    def passes_third(self) -> bool:
-        """True once, when a third of the run is done: that network is the younger self of the final table."""
-        if self._third_passed or self.progress < 1 / 3:
-            return False
-        self._third_passed = True
-        return True
-
     def stats(self) -> dict[str, float]:
         """For the log."""
         return {"seconds": self.seconds, "progress": self.progress, "learner_steps": float(self.steps)}
@@ -111,6 +105,7 @@ class RunClock:
             "steps": self.steps,
             "owed_samples": self.owed_samples,
             "seconds": self.seconds,
+            "progress": self.progress,
             "third_passed": self._third_passed,
         }
 
@@ -118,8 +113,7 @@ class RunClock:
         """Go on from saved counters."""
         self.update, self.games, self.steps = int(state["update"]), int(state["games"]), int(state["steps"])
         self.owed_samples = float(state["owed_samples"])
-        self._before_s = float(state["seconds"])
+        self.seconds = self._before_s = float(state["seconds"])
         self._third_passed = bool(state["third_passed"])
-        self._started = time.perf_counter()
-        self._next_evaluation = self._before_s + self._evaluate_s
-        self._next_checkpoint = self._before_s + self._checkpoint_s
+        self._next_evaluation = self.seconds + self._evaluate_s
+        self._next_checkpoint = self.seconds + self._checkpoint_s

@@ -15,14 +15,14 @@ Count = Annotated[int, Field(ge=1)]
 class PlayoutCap(ConfigModel):
     """Playout-cap randomisation: most moves by a small search that is not recorded (Wu 2019, section 3.1)."""
 
-    full_fraction: Fraction = 1.0
+    full_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of moves searched in full and recorded; 1 is off."""
     simulations: Annotated[int, Field(ge=0)] = 4
-    """Simulations of the other moves."""
+    """Simulations of the other moves; at most those of the search."""
 
 
 class Resignation(ConfigModel):
-    """When a self-play game is given up."""
+    """When a self-play game is given up. Only moves searched in full count."""
 
     threshold: Fraction = 1.0
     """Resign when the root's value stays below minus this; 1 is off."""
@@ -86,7 +86,7 @@ class LearnerConfig(ConfigModel):
     """SGD only."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     gradient_clip: Annotated[float, Field(gt=0)] = 5.0
-    average_decay: Fraction = 0.98
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.98
     """Per step, of the moving average of the weights that acts and is saved; 0 is off."""
     value_from_search: Fraction = 0.0
     """Share of the root's search value in the value target; the rest is the game's result."""
@@ -150,9 +150,16 @@ class TrainConfig(ConfigModel):
     def _sensible(self) -> "TrainConfig":
         if self.search.simulations < 1:
             raise ValueError("search.simulations: self-play needs at least 1 simulation a move, got 0")
-        if self.replay.min_positions > self.replay.max_positions:
+        cap = self.rollouts.playout_cap
+        if cap.full_fraction < 1 and cap.simulations > self.search.simulations:
             raise ValueError(
-                f"replay.min_positions: {self.replay.min_positions} is more than "
-                f"replay.max_positions, {self.replay.max_positions}"
+                f"rollouts.playout_cap.simulations: {cap.simulations} is more than "
+                f"search.simulations, {self.search.simulations}"
             )
+        for limit in ("base", "max_positions"):
+            if self.replay.min_positions > getattr(self.replay, limit):
+                raise ValueError(
+                    f"replay.min_positions: {self.replay.min_positions} is more than "
+                    f"replay.{limit}, {getattr(self.replay, limit)}"
+                )
         return self

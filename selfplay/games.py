@@ -24,7 +24,7 @@ class Games:
     actions: NDArray[np.int16]  # [T]
     to_play: NDArray[np.int8]  # [T]
     is_recorded: NDArray[np.bool_]  # [T] whether the move was searched in full, so that it can be learnt from
-    policy: NDArray[np.float16]  # [T, A] improved policy of the search
+    policy: NDArray[np.float16]  # [R, A] improved policy of the search at each of the R recorded plies
     values: NDArray[np.float16]  # [T] of the root, for the side to move
 
     def __len__(self) -> int:
@@ -34,6 +34,24 @@ class Games:
     def positions(self) -> int:
         """Recorded positions."""
         return int(self.is_recorded.sum())
+
+    def fault(self, actions: int, points: int) -> str | None:
+        """What is inconsistent about the arrays of a game of `actions` actions and `points` of ownership."""
+        plies, recorded, games = len(self.actions), self.positions, len(self)
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(
+            ("actions", "to_play", "is_recorded", "values"), (plies,)
+        )
+        shapes |= dict.fromkeys(("results", "scores", "is_scored", "versions"), (games,))
+        shapes |= {"lengths": (games,), "policy": (recorded, actions), "ownership": (games, points)}
+        for name, empty in Games.none(actions, points).arrays().items():
+            found = getattr(self, name)
+            if found.shape != shapes[name] or found.dtype != empty.dtype:
+                return f"{name} is {found.dtype} {list(found.shape)}, not {empty.dtype} {list(shapes[name])}"
+        if (self.lengths < 1).any() or self.lengths.sum() != plies:
+            return f"lengths of games add up to {self.lengths.sum()}, not to {plies} plies"
+        if plies and not 0 <= self.actions.min() <= self.actions.max() < actions:
+            return f"actions reach from {self.actions.min()} to {self.actions.max()} of {actions}"
+        return None
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Name -> array, for shards and transport."""

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from tengen.errors import TengenError
+from tengen.machine import usable_cores
 from tengen.networks.hardware import cpu_bf16
 from tengen.networks.heads import PolicyValueNet
+from tengen.networks.threads import threads as intra_op_threads
 from tengen.networks.weights import network_weights
 from tengen.selfplay import losses
 from tengen.selfplay.config import LearnerConfig
@@ -21,7 +24,9 @@ from tengen.selfplay.replay import Batch
 class Learner:
     """Trains `network` in place; `average` is the copy that acts, is saved and is evaluated."""
 
-    def __init__(self, network: PolicyValueNet, config: LearnerConfig, device: str = "cpu") -> None:
+    def __init__(
+        self, network: PolicyValueNet, config: LearnerConfig, device: str | torch.device = "cpu"
+    ) -> None:
         self.config = config
         self.device = torch.device(device)
         self.network = network.to(self.device)
@@ -35,6 +40,7 @@ class Learner:
             {"params": vectors, "weight_decay": 0.0},
         ]
         self.optimizer: torch.optim.Optimizer
+        self._threads = config.threads or usable_cores()
         if config.optimizer == "adamw":
             self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
         else:
@@ -54,7 +60,14 @@ class Learner:
         )
 
     def step(self, batch: Batch, progress: float = 0.0) -> dict[str, float]:
-        """One step of the optimizer; returns the losses."""
+        """One step of the optimizer; returns the losses.
+
+        Raises TengenError, and makes no step, when the loss is no number any more.
+        """
+        with intra_op_threads(self._threads):
+            return self._step(batch, progress)
+
+    def _step(self, batch: Batch, progress: float) -> dict[str, float]:
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(progress)
         self.network.train()
@@ -66,14 +79,18 @@ class Learner:
             + config.ownership_weight * parts["ownership_loss"]
             + config.score_weight * parts["score_loss"]
         )
+        metrics = {name: part.detach().item() for name, part in {**parts, "loss": loss}.items()}
+        if not math.isfinite(metrics["loss"]):
+            raise TengenError(
+                f"the loss became {metrics['loss']} at step {self.steps + 1}; go on from the last checkpoint "
+                f"with learner.learning_rate below {config.learning_rate:g}"
+            )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_clip)
         self.optimizer.step()
         self.average.update_parameters(self.network)
         self.steps += 1
-        metrics = {name: part.detach().item() for name, part in parts.items()}
-        metrics["loss"] = loss.detach().item()
         return metrics
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:

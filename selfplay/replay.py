@@ -38,7 +38,7 @@ class Chunk:
         self.games = games
         self.recorded = np.flatnonzero(games.is_recorded)  # [R] plies to learn from
         self.starts = np.concatenate([[0], np.cumsum(games.lengths)[:-1]]).astype(np.int64)  # [G]
-        self.game_of = np.repeat(np.arange(len(games)), games.lengths)  # [T]
+        self.game_of = np.repeat(np.arange(len(games), dtype=np.int32), games.lengths)  # [T]
 
 
 class Replay:
@@ -70,11 +70,15 @@ class Replay:
 
     def add(self, games: Games) -> None:
         """Take finished games in, and let the oldest chunks go."""
+        self.total_games += len(games)
         if not games.positions:
             return
         self.total_positions += games.positions
-        self.total_games += len(games)
         self._append(Chunk(self._next_chunk, games))
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Drop the oldest chunks that the window does not need."""
         while len(self.chunks) > 1 and self.positions - len(self.chunks[0].recorded) >= self.window:
             self.positions -= len(self.chunks.popleft().recorded)
 
@@ -92,7 +96,7 @@ class Replay:
         for i, chunk in enumerate(self.chunks):
             if cuts[i] < cuts[i + 1]:
                 offset = ends[i] - len(chunk.recorded)
-                parts.append(self._targets(chunk, chunk.recorded[drawn[cuts[i] : cuts[i + 1]] - offset]))
+                parts.append(self._targets(chunk, drawn[cuts[i] : cuts[i + 1]] - offset))
         longest = max(moves.shape[1] for moves, _, _ in parts)
         moves = np.concatenate([np.pad(m, ((0, 0), (0, longest - m.shape[1]))) for m, _, _ in parts])
         plies = np.concatenate([n for _, n, _ in parts])
@@ -106,10 +110,11 @@ class Replay:
         return Batch(observations, policy, value, ownership, score, is_scored)
 
     def _targets(
-        self, chunk: Chunk, plies: NDArray[np.int64]
+        self, chunk: Chunk, rows: NDArray[np.int64]
     ) -> tuple[NDArray[np.int16], NDArray[np.int64], tuple[Floats, ...]]:
-        """Of sampled plies [R] of a chunk: moves before each [R, longest], their number [R], the targets."""
+        """Of recorded rows [R] of a chunk: moves before each [R, longest], their number [R], the targets."""
         games = chunk.games
+        plies = chunk.recorded[rows]
         game = chunk.game_of[plies]
         counts = plies - chunk.starts[game]
         columns = np.arange(counts.max())
@@ -125,7 +130,7 @@ class Replay:
         is_scored = games.is_scored[game].astype(np.float32)
         ownership = games.ownership[game] * (sign * is_scored)[:, None]
         score = games.scores[game] * sign * is_scored
-        policy = games.policy[plies].astype(np.float32)
+        policy = games.policy[rows].astype(np.float32)
         return (
             moves,
             counts,
@@ -185,3 +190,4 @@ class Replay:
         self.total_positions = state["total_positions"]
         self.total_games = state["total_games"]
         self._next_chunk = state["next_chunk"]
+        self._let_go()  # a crash may have left shards that had already gone from the window

@@ -1,6 +1,7 @@
 """A run saved whole and taken up again: weights, optimizer, replay, random streams and counters."""
 
 import json
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +12,16 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
 from tengen.errors import TengenError
-from tengen.files import atomic_write_bytes
+from tengen.files import atomic_write_bytes, disk_faults
 from tengen.networks.checkpoint import save_checkpoint
+from tengen.networks.paths import STATE
 from tengen.rundir import RunDir
 from tengen.selfplay.clock import RunClock
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.learner import Learner
 from tengen.selfplay.replay import Replay
 from tengen.selfplay.rollouts import Rollouts
-from tengen.selfplay.shards import load_replay, prune_replay, save_replay
+from tengen.selfplay.shards import clear_replay, load_replay, prune_replay, save_replay
 
 OPTIMIZER = "optimizer.safetensors"
 
@@ -62,20 +64,28 @@ def save(saved: Saved, run: RunDir, rollouts: Rollouts, mark: bool = False) -> N
 def restore(saved: Saved, run: RunDir, rollouts: Rollouts) -> None:
     """Take up the run's newest checkpoint. Raises TengenError where there is none or it cannot be read."""
     latest = run.latest_checkpoint()
-    if latest is None:
-        return  # stopped before its first checkpoint: it begins anew
+    if latest is None:  # stopped before its first checkpoint: it begins anew
+        with disk_faults(run.path / "replay", "remove old shards"):
+            clear_replay(run.path / "replay")
+        return
     step, folder = latest
     try:
-        state = json.loads((folder / "state.json").read_text())["extra"]
+        state = json.loads((folder / STATE).read_text())
+        if state["game"] != saved.replay.game.name:
+            raise ValueError(f"it is for {state['game']}, the configuration for {saved.replay.game.name}")
+        state = state["extra"]
         tensors = load_file(folder / OPTIMIZER)
         torch.set_rng_state(tensors.pop("rng.torch"))
         saved.learner.restore(tensors, state["learner_steps"])
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
+        saved.rng.bit_generator.state = state["rng"]
+        saved.clock.restore(state["loop"])
+        rollouts.restore(state["rollouts"])
+        with disk_faults(run.path / "replay", "read the replay"):
+            faults = load_replay(run.path / "replay", saved.replay, state["replay"])
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(line.strip() for line in str(error).splitlines()[:2]) or type(error).__name__
         raise TengenError(f"{folder}: the run cannot go on from this checkpoint ({reason})") from error
-    saved.rng.bit_generator.state = state["rng"]
-    saved.clock.restore(state["loop"])
-    rollouts.restore(state["rollouts"])
-    for fault in load_replay(run.path / "replay", saved.replay, state["replay"]):
+    for fault in faults:
         run.log(fault)
+        print(fault, file=sys.stderr)
     run.log(f"resumed at update {step} with {saved.replay.positions} positions in the replay")

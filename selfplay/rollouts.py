@@ -3,7 +3,6 @@
 Both run the same plain `SelfPlayWorker`, each with a seed of its own, and answer the same calls.
 """
 
-import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tengen.envs import make_game
+from tengen.machine import usable_cores
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.games import Games
 
@@ -39,11 +39,6 @@ class Rollouts(Protocol):
 
     def close(self) -> None:
         """Stop the players."""
-
-
-def core_count() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Player:
@@ -106,6 +101,8 @@ class Rates:
                 "ended_by_rules": float(games.is_scored.mean()),
                 "staleness": sums["staleness"] / len(games),
             }
+        if hopeless := sums.get("hopeless"):  # games played on to see how good resignation's judgement is
+            stats["false_resignations"] = sums["false_resignations"] / hopeless
         return stats
 
 
@@ -114,7 +111,7 @@ class ThreadRollouts:
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
-        count = config.rollouts.threads or core_count()
+        count = config.rollouts.threads or usable_cores()
         self._pool = ThreadPoolExecutor(count, "rollout")
         self._players = list(
             self._pool.map(lambda i: Player(config, worker_seed(config.seed, i)), range(count))
@@ -152,6 +149,8 @@ class ThreadRollouts:
             player.worker.restore(state)
 
     def close(self) -> None:
+        for player in self._players:
+            player.worker.stop_requested = True  # a collect that an exception left behind ends at once
         self._pool.shutdown()
 
 

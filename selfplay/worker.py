@@ -39,9 +39,10 @@ class SelfPlayWorker:
         self._plies = np.zeros(slots, np.int32)
         self._openings = np.zeros(slots, np.int32)  # plies still to be sampled from the bare policy
         self._is_full = np.zeros(slots, np.bool_)  # whether the present search is recorded
-        self._hopeless = np.zeros(
-            (slots, 2), np.int32
-        )  # consecutive own moves below the resignation threshold
+        self._hopeless = np.zeros((slots, 2), np.int32)  # own full searches in a row below the threshold
+        self._gave_up = np.full(slots, -1, np.int8)  # the player who first would have resigned
+        self._resignations = {"hopeless": 0, "false_resignations": 0}  # in games played on, since reported
+        self.stop_requested = False
         self._plays_on = np.zeros(slots, np.bool_)
         self._versions = np.zeros(slots, np.int32)
         self._actions = np.zeros((slots, self.max_plies), np.int16)
@@ -59,14 +60,15 @@ class SelfPlayWorker:
         started, evaluations = time.perf_counter(), self.search.evaluations
         finished: list[Games] = []
         recorded = 0
-        while recorded < positions:
+        while recorded < positions and not self.stop_requested:
             self.search.round(self.slots)
             done = self.slots[self.search.finished(self.slots)]
             if len(done):
                 recorded += self._move(done, finished)
-        points = self._points()
-        games = Games.concatenate(finished) if finished else Games.none(self.game.num_actions, points)
+        games = Games.concatenate([Games.none(self.game.num_actions, self._points()), *finished])
+        resignations, self._resignations = self._resignations, dict.fromkeys(self._resignations, 0)
         return games, {
+            **resignations,
             "recorded": recorded,
             "evaluations": self.search.evaluations - evaluations,
             "seconds": time.perf_counter() - started,
@@ -83,6 +85,7 @@ class SelfPlayWorker:
         self._plies[slots] = 0
         self._openings[slots] = self.rng.integers(rollouts.opening_plies + 1, size=len(slots))
         self._hopeless[slots] = 0
+        self._gave_up[slots] = -1
         self._plays_on[slots] = self.rng.random(len(slots)) < rollouts.resignation.play_on
         self._versions[slots] = self.version
         self._search_from(slots)
@@ -119,6 +122,7 @@ class SelfPlayWorker:
         self._plies[done] += 1
         self._openings[done] = np.maximum(0, self._openings[done] - 1)
         recorded = int(self._is_full[done].sum())
+        resigned &= ~after["terminal"]  # a last move may prove the pessimist wrong
         over = after["terminal"] | resigned | (self._plies[done] >= self.max_plies)
         if over.any():
             finished.append(self._harvest(done[over], resigned[over]))
@@ -162,9 +166,15 @@ class SelfPlayWorker:
         if resignation.threshold >= 1:
             return np.zeros(len(done), np.bool_)
         side = self.states["to_play"][done]
-        low = (values < -resignation.threshold) & self._is_full[done]
-        self._hopeless[done, side] = np.where(low, self._hopeless[done, side] + 1, 0)
-        return np.asarray((self._hopeless[done, side] >= resignation.moves) & ~self._plays_on[done])
+        low = values < -resignation.threshold
+        full = self._is_full[done]  # a search of the playout cap neither counts nor interrupts
+        streak = self._hopeless[done, side]
+        streak = np.where(full, np.where(low, streak + 1, 0), streak)
+        self._hopeless[done, side] = streak
+        gives_up = full & (streak >= resignation.moves)
+        first = gives_up & (self._gave_up[done] < 0)
+        self._gave_up[done[first]] = side[first]
+        return np.asarray(gives_up & ~self._plays_on[done])
 
     def _harvest(self, slots: NDArray[np.int32], resigned: NDArray[np.bool_]) -> Games:
         """The games in the slots, which are over."""
@@ -181,6 +191,7 @@ class SelfPlayWorker:
         if points:
             self.game.ownership(states, ownership)
             self.game.score(states, scores)
+        self._judge_resignations(slots[states["terminal"]], results[states["terminal"]])
         kept = np.arange(self.max_plies) < lengths[:, None]  # [G, max_plies]
         return Games(
             lengths=lengths.astype(np.int32),
@@ -192,9 +203,18 @@ class SelfPlayWorker:
             actions=self._actions[slots][kept],
             to_play=self._to_play[slots][kept],
             is_recorded=self._recorded[slots][kept],
-            policy=np.concatenate([self._policy[s, :n] for s, n in zip(slots, lengths, strict=True)]),
+            policy=np.concatenate(
+                [self._policy[s, :n][self._recorded[s, :n]] for s, n in zip(slots, lengths, strict=True)]
+            ),
             values=self._values[slots][kept],
         )
+
+    def _judge_resignations(self, slots: NDArray[np.int32], results: NDArray[np.float32]) -> None:
+        """Count games played to their end after one side would have resigned, and those it did not lose."""
+        side = self._gave_up[slots]
+        own = np.where(side == 0, results, -results)[side >= 0]
+        self._resignations["hopeless"] += len(own)
+        self._resignations["false_resignations"] += int((own >= 0).sum())
 
     def state(self) -> dict[str, Any]:
         """The random stream, as JSON keeps it."""

@@ -1,6 +1,7 @@
 """`tengen train`: learn a game by self-play, from a recipe, in a run directory that can be resumed."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,14 +40,7 @@ def run(args: argparse.Namespace) -> int:
     if args.resume:
         if args.run:
             raise TengenError("--run and --resume exclude each other; --resume names the run to go on with")
-        overrides = [word for word in (args.config, *args.overrides) if word]
-        if any("=" not in word for word in overrides):
-            raise TengenError(f"--resume takes the run's own configuration; leave out '{overrides[0]}'")
-        path = Path(args.resume)
-        with RunDir.open(path) as directory:
-            config = load_config(path / "config.yaml", TrainConfig, overrides)
-            directory.keep = config.checkpoint.keep
-            return _train(config, directory, resume=True)
+        return _resume(Path(args.resume), [word for word in (args.config, *args.overrides) if word])
     if not args.config:
         raise TengenError("train needs a recipe, as in 'tengen train configs/demo.yaml', or --resume DIR")
     config = load_config(args.config, TrainConfig, args.overrides)
@@ -54,6 +48,31 @@ def run(args: argparse.Namespace) -> int:
     path = Path(args.run) if args.run else free_run_path(find_config(args.config).stem)
     with RunDir.create(path, to_yaml(config), config.checkpoint.keep) as directory:
         return _train(config, directory, resume=False)
+
+
+def _resume(path: Path, overrides: list[str]) -> int:
+    """Go on with a run; overrides (not of game and network) are kept in its config.yaml."""
+    from tengen.config import load_config, to_yaml
+    from tengen.files import atomic_write_text
+    from tengen.rundir import RunDir
+    from tengen.selfplay.config import TrainConfig
+
+    if any("=" not in word for word in overrides):
+        recipe = next(word for word in overrides if "=" not in word)
+        raise TengenError(f"--resume takes the run's own configuration; leave out '{recipe}'")
+    file = path / "config.yaml"
+    if not file.is_file():
+        RunDir.open(path).close()  # says what is there instead of a run
+    config, before = load_config(file, TrainConfig, overrides), load_config(file, TrainConfig)
+    for key in ("kind", "game", "network"):
+        if getattr(config, key) != getattr(before, key):
+            raise TengenError(f"command line: {key} cannot change in a run; begin a new one")
+    _check(config)
+    with RunDir.open(path) as directory:
+        directory.keep = config.checkpoint.keep
+        if config != before:
+            atomic_write_text(file, to_yaml(config))
+        return _train(config, directory, resume=True)
 
 
 def _check(config: "TrainConfig") -> None:
@@ -77,7 +96,7 @@ def _train(config: "TrainConfig", directory: "RunDir", *, resume: bool) -> int:
         opponent = f"mcts:{directory.path}/latest?sims=100"
         print(f"done; play against it: tengen play {config.game} --opponent '{opponent}'")
         return 0
-    print(f"saved; go on with: tengen train --resume {directory.path}")
+    print(f"saved; go on with: tengen train --resume {shlex.quote(str(directory.path))}")
     return 130
 
 

@@ -1,0 +1,78 @@
+"""Joining a Ray cluster, or starting one on this machine, with token authentication on."""
+
+import logging
+import os
+import secrets
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tengen.errors import MachineError
+
+PROBE_TIMEOUT_S = 5.0
+OBJECT_STORE_BYTES = 512 * 2**20  # weights and a few answers; Ray's default is a third of the memory
+
+
+def connect(address: str | None, cpus: float) -> None:
+    """Join the cluster at `address`, or start one here with room for the actors. Raises MachineError."""
+    if address:
+        probe(address)
+    elif os.environ.get("RAY_AUTH_MODE") == "token":
+        ensure_token()
+    import ray
+
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if not address:
+        options |= {
+            "num_cpus": max(1, int(np.ceil(cpus))),
+            "include_dashboard": False,
+            "object_store_memory": OBJECT_STORE_BYTES,
+        }
+    try:
+        ray.init(address=address or "local", **options)
+    except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+        where = f"cannot join the Ray cluster at {address}" if address else "cannot start Ray on this machine"
+        raise MachineError(f"{where}: {first_line(error)}") from error
+
+
+def probe(address: str) -> None:
+    """Raise MachineError unless somebody listens at "host:port"; Ray itself would try for a minute."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return  # "auto" and the like, which Ray answers at once
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PROBE_TIMEOUT_S).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise MachineError(
+            f"rollouts.address: no Ray cluster answers at {address} ({reason}); "
+            "start one there with 'ray start --head', or leave the address out"
+        ) from error
+
+
+def ensure_token() -> None:
+    """Make the token that Ray's processes know one another by, readable by this user alone.
+
+    Ray would make one too, but readable by everybody on the machine where the umask allows it, and its ports
+    listen on every interface.
+    """
+    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        return
+    path = Path.home() / ".ray" / "auth_token"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    except OSError:  # no home to write to: a token for this process and its children
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        return
+    with open(descriptor, "w") as file:
+        file.write(secrets.token_hex(32))
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, in a line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
