@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tengen.agents.mcts.arrays import Rule, TreeArrays
-from tengen.envs.jit import kernel
+from tengen.envs.jit import kernel, leaf_kernel
 
 
-@kernel
+@leaf_kernel
 def mixed_value(t: TreeArrays, b: int, node: int, visited: NDArray[np.int32]) -> tuple[int, int, float]:
     """Collect the visited actions; return their number, the largest visit count and the mixed value."""
     visits, value_sum, prior = t.visits[b, node], t.value_sum[b, node], t.prior[b, node]
@@ -37,7 +37,7 @@ def mixed_value(t: TreeArrays, b: int, node: int, visited: NDArray[np.int32]) ->
     return count, largest, (value + total * weighted / prior_sum) / (1.0 + total)
 
 
-@kernel
+@leaf_kernel
 def select_inside(t: TreeArrays, rule: Rule, b: int, node: int, visited: NDArray[np.int32]) -> int:
     """argmax of improved policy minus N(a) / (1 + sum N) (the paper's equation 14)."""
     prior, visits, value_sum = t.prior[b, node], t.visits[b, node], t.value_sum[b, node]
@@ -76,7 +76,7 @@ def select_inside(t: TreeArrays, rule: Rule, b: int, node: int, visited: NDArray
     return best
 
 
-@kernel
+@leaf_kernel
 def select_root(t: TreeArrays, rule: Rule, b: int, visited: NDArray[np.int32]) -> int:
     """Sequential halving: the best of the actions that have just the visits which the schedule asks for."""
     _, largest, mixed = mixed_value(t, b, 0, visited)
@@ -105,7 +105,7 @@ def select_root(t: TreeArrays, rule: Rule, b: int, visited: NDArray[np.int32]) -
     return best if best >= 0 else fewest
 
 
-@kernel
+@leaf_kernel
 def prepare_root(t: TreeArrays, rule: Rule, b: int) -> None:
     """Fix this search's root scores and its halving schedule, once the root's prior is known."""
     legal = 0
@@ -119,7 +119,7 @@ def prepare_root(t: TreeArrays, rule: Rule, b: int) -> None:
     fill_schedule(t.schedule[b], min(rule.considered, legal), t.budget[b])
 
 
-@kernel
+@leaf_kernel
 def fill_schedule(schedule: NDArray[np.int32], considered: int, budget: int) -> None:
     """Visits which the action of each of `budget` simulations must have so that halving comes out.
 

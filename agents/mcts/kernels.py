@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 
 from tengen.agents.mcts import gumbel, puct
 from tengen.agents.mcts.arrays import GUMBEL, NO_CHILD, PUCT, UCT, Rule, TreeArrays
-from tengen.envs.jit import kernel
+from tengen.envs.jit import kernel, leaf_kernel
 
 
-@kernel
+@leaf_kernel
 def add_value(t: TreeArrays, b: int, node: int, value: float, bonus: float) -> None:
     """Add an absolute value (player 0's) to every edge above `node`, and `bonus` to whoever moved there.
 
@@ -21,7 +21,7 @@ def add_value(t: TreeArrays, b: int, node: int, value: float, bonus: float) -> N
         t.value_sum[b, node, action] += gain + bonus
 
 
-@kernel
+@leaf_kernel
 def take_back(t: TreeArrays, b: int, node: int, bonus: float) -> None:
     """Undo the visits and the virtual loss of a walk that ended at `node`."""
     while t.parent[b, node] >= 0:
@@ -101,7 +101,7 @@ def select_leaves(
     return rows, steps
 
 
-@kernel
+@leaf_kernel
 def copy_out(
     tree_bytes: NDArray[np.uint64],
     leaf_bytes: NDArray[np.uint64],
@@ -110,11 +110,13 @@ def copy_out(
     rows: int,
 ) -> None:
     """leaves[r] = states[row_game[r], row_node[r]], states seen as words [B, N, words]."""
+    # Word by word: for a slice, Numba compiles its error message too, which takes seconds.
     for r in range(rows):
-        leaf_bytes[r, :] = tree_bytes[row_game[r], row_node[r], :]
+        for i in range(leaf_bytes.shape[1]):
+            leaf_bytes[r, i] = tree_bytes[row_game[r], row_node[r], i]
 
 
-@kernel
+@leaf_kernel
 def copy_in(
     tree_bytes: NDArray[np.uint64],
     leaf_bytes: NDArray[np.uint64],
@@ -124,10 +126,11 @@ def copy_in(
 ) -> None:
     """states[row_game[r], row_node[r]] = leaves[r]."""
     for r in range(rows):
-        tree_bytes[row_game[r], row_node[r], :] = leaf_bytes[r, :]
+        for i in range(leaf_bytes.shape[1]):
+            tree_bytes[row_game[r], row_node[r], i] = leaf_bytes[r, i]
 
 
-@kernel
+@leaf_kernel
 def end_at(
     t: TreeArrays,
     rule: Rule,
@@ -147,7 +150,7 @@ def end_at(
         add_value(t, b, node, values[i], rule.virtual_loss)
 
 
-@kernel
+@leaf_kernel
 def expand(
     t: TreeArrays,
     rule: Rule,
@@ -202,10 +205,11 @@ def reroot(t: TreeArrays, words: NDArray[np.uint64], b: int, new_root: int) -> N
             continue
         moved[node] = count
         if node != count:
-            t.visits[b, count] = t.visits[b, node]
-            t.value_sum[b, count] = t.value_sum[b, node]
-            t.prior[b, count] = t.prior[b, node]
-            t.child[b, count] = t.child[b, node]
+            for a in range(t.prior.shape[2]):
+                t.visits[b, count, a] = t.visits[b, node, a]
+                t.value_sum[b, count, a] = t.value_sum[b, node, a]
+                t.prior[b, count, a] = t.prior[b, node, a]
+                t.child[b, count, a] = t.child[b, node, a]
             t.total[b, count] = t.total[b, node]
             t.to_play[b, count] = t.to_play[b, node]
             t.node_value[b, count] = t.node_value[b, node]
@@ -213,7 +217,8 @@ def reroot(t: TreeArrays, words: NDArray[np.uint64], b: int, new_root: int) -> N
             t.terminal[b, count] = t.terminal[b, node]
             t.parent_action[b, count] = t.parent_action[b, node]
             t.parent[b, count] = -1 if node == new_root else moved[t.parent[b, node]]
-            words[b, count] = words[b, node]
+            for i in range(words.shape[2]):
+                words[b, count, i] = words[b, node, i]
         count += 1
     t.nodes[b] = count
     t.parent[b, 0] = -1

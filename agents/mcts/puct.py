@@ -7,23 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tengen.agents.mcts.arrays import Rule, TreeArrays
-from tengen.envs.jit import kernel
+from tengen.envs.jit import leaf_kernel
 
 
-@kernel
+@leaf_kernel
 def exploration(rule: Rule, total: int) -> float:
     """c(s) * sqrt(N): the weight of the prior at a node visited `total` times."""
     c = np.log((1.0 + total + rule.c_base) / rule.c_base) + rule.c_init
     return c * np.sqrt(total + 1.0)
 
 
-@kernel
+@leaf_kernel
 def root_prior(t: TreeArrays, rule: Rule, b: int, a: int) -> float:
     """The prior at the root with this search's Dirichlet noise mixed in."""
     return (1.0 - rule.noise_fraction) * t.prior[b, 0, a] + rule.noise_fraction * t.noise[b, a]
 
 
-@kernel
+@leaf_kernel
 def select(t: TreeArrays, rule: Rule, b: int, node: int) -> int:
     """argmax of Q + c(s) P sqrt(N) / (1 + n); unvisited actions take the node's value less a reduction."""
     prior, visits, value_sum = t.prior[b, node], t.visits[b, node], t.value_sum[b, node]
@@ -58,7 +58,7 @@ def select(t: TreeArrays, rule: Rule, b: int, node: int) -> int:
     return best
 
 
-@kernel
+@leaf_kernel
 def select_uct(t: TreeArrays, rule: Rule, b: int, node: int) -> int:
     """argmax of Q + c sqrt(ln N / n), every action once first (UCB1; Kocsis and Szepesvari, 2006)."""
     prior, visits, value_sum = t.prior[b, node], t.visits[b, node], t.value_sum[b, node]
@@ -82,7 +82,7 @@ def select_uct(t: TreeArrays, rule: Rule, b: int, node: int) -> int:
     return best
 
 
-@kernel
+@leaf_kernel
 def search_result(
     t: TreeArrays,
     rule: Rule,
@@ -126,7 +126,7 @@ def search_result(
         values[row] = value / total
 
 
-@kernel
+@leaf_kernel
 def prune_forced(t: TreeArrays, rule: Rule, b: int, best: int, counts: NDArray[np.float32]) -> None:
     """Take back forced playouts of each action, as long as its PUCT score stays below the best's."""
     total = t.total[b, 0]

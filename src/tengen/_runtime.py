@@ -5,11 +5,11 @@ import os
 import tempfile
 from pathlib import Path
 
-KERNEL_ROOMS = ("envs", "agents", "benchmarks")
+KERNEL_ROOMS = ("envs", "agents")
 
 
 def kernel_fingerprint() -> str:
-    """Hash of every source file that may hold a kernel.
+    """Hash of every source file that may hold a kernel which other files call.
 
     Numba's cache notices an edit of a kernel's own file only, not of a file whose kernels it calls, so the
     cache folder carries this hash in its name.
