@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tengen.agents.base import Agent
 from tengen.agents.random import RandomAgent
-from tengen.envs.game import Game, Ints, States
+from tengen.envs.game import Bools, Game, Ints, States
 from tengen.envs.registry import make_game
 from tengen.errors import TengenError
 from tengen.league.match import GameRecord, MatchResult, default_random_plies, play_match
@@ -17,9 +17,9 @@ from tengen.league.score import score_interval
 
 
 class Scripted(Agent):
-    """Chooses by a function of one state, and remembers what it was asked."""
+    """Chooses by a function of the legal actions, and remembers what it was asked."""
 
-    def __init__(self, name: str, choice: Callable[[States], int]) -> None:
+    def __init__(self, name: str, choice: Callable[[Bools], int]) -> None:
         self.name, self.choice = name, choice
         self.asked: list[tuple[int, int]] = []  # slot, ply
         self.starts: list[int] = []
@@ -30,16 +30,18 @@ class Scripted(Agent):
 
     def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
         self.asked += zip(slots.tolist(), states["ply"].tolist(), strict=True)
-        return np.array([self.choice(states[i : i + 1]) for i in range(len(states))], np.int32)
+        legal = self.game.new_mask(len(states))
+        self.game.legal_mask(states, legal)
+        return np.array([self.choice(row) for row in legal], np.int32)
 
 
-def lowest(state: States) -> int:
+def lowest(legal: Bools) -> int:
     """The leftmost open column of Connect Four."""
-    return int(np.flatnonzero(state["height"][0] < 6)[0])
+    return int(np.flatnonzero(legal)[0])
 
 
-def highest(state: States) -> int:
-    return int(np.flatnonzero(state["height"][0] < 6)[-1])
+def highest(legal: Bools) -> int:
+    return int(np.flatnonzero(legal)[-1])
 
 
 def test_colours_alternate_and_each_side_is_asked_for_its_own_moves() -> None:
@@ -125,12 +127,12 @@ def test_a_stopped_match_counts_its_finished_games() -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        (lambda state: 0, r"agent 'bad' chose action 0 \(1\) at ply 6 of game 1, which is illegal"),
-        (lambda state: 7, "agent 'bad' chose action 7 at ply 0 of game 1"),
-        (lambda state: -1, "agent 'bad' chose action -1 at ply 0"),
+        (lambda legal: 0, r"agent 'bad' chose action 0 \(1\) at ply 6 of game 1, which is illegal"),
+        (lambda legal: 7, "agent 'bad' chose action 7 at ply 0 of game 1"),
+        (lambda legal: -1, "agent 'bad' chose action -1 at ply 0"),
     ],
 )
-def test_an_illegal_choice_names_agent_and_move(choice: Callable[[States], int], message: str) -> None:
+def test_an_illegal_choice_names_agent_and_move(choice: Callable[[Bools], int], message: str) -> None:
     """Column 1 is full after six stones: three by each side, so that nobody has won."""
     with pytest.raises(TengenError, match=message):
         play_match(
