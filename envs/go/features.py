@@ -7,20 +7,20 @@ from tengen.envs.go.board import address, mover, neighbour, verdict
 from tengen.envs.go.layout import (
     ACTION,
     BLACK,
+    BORDER,
     CELL,
     CHAIN,
     COLOR,
     EMPTIES,
     EMPTY,
     LEGAL,
-    LIBS,
     LISTED,
-    NEXT,
     PLY,
     POINTS,
     RECENT,
     REPEATS,
     SIZE,
+    WHITE,
 )
 from tengen.envs.go.scoring import komi_of
 from tengen.envs.go.words import Raw, Words, at
@@ -44,85 +44,81 @@ PLANES = (
     "komi for the mover / 15",
     "board",
 )
-OWN, OPPONENT, ONE_LIBERTY, FORBIDDEN, CAPTURES, LAST = 0, 1, 2, 5, 6, 7
+OWN, OPPONENT, ONE_LIBERTY, TWO_LIBERTIES, THREE_LIBERTIES = 0, 1, 2, 3, 4
+FORBIDDEN, CAPTURES, LAST = 5, 6, 7
 PASSED, BLACK_TO_MOVE, KOMI_PLANE, ONES = 12, 13, 14, 15
 MOVES = 5
 KOMI_SCALE = 15.0
 
 
 @leaf_kernel
-def few_liberties(words: Words, root: int, found: NDArray[np.int64]) -> int:
-    """How many liberties a chain has, 4 standing for more; the first are written to found [4]."""
-    # Each liberty is counted at most four times.
-    if at(words, root + LIBS) > 12:
-        return 4
+def count_liberties(words: Words, counts: NDArray[np.int64]) -> None:
+    """Write the liberties of the chain with root p to counts[p // CELL]; other entries mean nothing."""
     step = CELL * (at(words, SIZE) + 1)
-    count = 0
-    p = root
-    while True:
-        for i in range(4):
-            n = neighbour(p, step, i)
-            if at(words, n + COLOR) == EMPTY:
-                new = True
-                for k in range(count):
-                    new &= found[k] != n
-                if new:
-                    found[count] = n
-                    count += 1
-                    if count == 4:
-                        return 4
-        p = at(words, p + NEXT)
-        if p == root:
-            return count
+    counts[:] = 0
+    for k in range(at(words, EMPTIES)):
+        p = at(words, POINTS + CELL * k + LISTED)
+        above = at(words, p - step + CHAIN)
+        left = at(words, p - CELL + CHAIN)
+        right = at(words, p + CELL + CHAIN)
+        below = at(words, p + step + CHAIN)
+        counts[np.uint64(above // CELL)] += 1
+        counts[np.uint64(left // CELL)] += left != above
+        counts[np.uint64(right // CELL)] += right not in (above, left)
+        counts[np.uint64(below // CELL)] += below not in (above, left, right)
 
 
 @leaf_kernel
-def write_chain(words: Words, root: int, planes: NDArray[np.float32], found: NDArray[np.int64]) -> None:
-    """Write a chain's stones, liberties and whether it can be captured to planes [P, C]."""
-    is_mine = at(words, root + COLOR) == mover(words)
-    liberties = few_liberties(words, root, found)
-    if liberties == 1 and not is_mine and verdict(words, found[0]) == LEGAL:
-        planes[at(words, found[0] + ACTION), CAPTURES] = 1
-    p = root
-    while True:
-        point = at(words, p + ACTION)
-        planes[point, OWN if is_mine else OPPONENT] = 1
-        if liberties < 4:
-            planes[point, ONE_LIBERTY - 1 + liberties] = 1
-        p = at(words, p + NEXT)
-        if p == root:
-            break
+def captures(words: Words, p: int, counts: NDArray[np.int64]) -> bool:
+    """Whether the side to move would take stones by playing at the empty point p."""
+    step = CELL * (at(words, SIZE) + 1)
+    other = BLACK + WHITE - mover(words)
+    found = False
+    for i in range(4):
+        n = neighbour(p, step, i)
+        found |= at(words, n + COLOR) == other and counts[np.uint64(at(words, n + CHAIN) // CELL)] == 1
+    return found
 
 
 @kernel
 def observe_batch(raw: Raw, out: NDArray[np.float32]) -> None:
     """Write the planes of B positions to out [B, P, C]."""
-    found = np.empty(4, np.int64)
+    counts = np.empty(raw.shape[1] // (2 * CELL), np.int64)
     for b in range(raw.shape[0]):
         words = raw[b].view(np.uint16)
         planes = out[b]
         size = at(words, SIZE)
         points = size * size
         ply = at(words, PLY)
-        is_black = mover(words) == BLACK
+        me = mover(words)
         passed = np.float32(at(words, RECENT + ((ply - 1) & 7)) == points)
-        komi = np.float32((-komi_of(words) if is_black else komi_of(words)) / KOMI_SCALE)
-        black = np.float32(is_black)
+        komi = np.float32((-komi_of(words) if me == BLACK else komi_of(words)) / KOMI_SCALE)
+        black = np.float32(me == BLACK)
+        count_liberties(words, counts)
+        p = address(size, 0)
         for point in range(points):
-            for c in range(PASSED):
+            while at(words, p + COLOR) == BORDER:
+                p += CELL
+            color = at(words, p + COLOR)
+            liberties = counts[np.uint64(at(words, p + CHAIN) // CELL)] if color != EMPTY else 0
+            planes[point, OWN] = color == me
+            planes[point, OPPONENT] = color == BLACK + WHITE - me
+            planes[point, ONE_LIBERTY] = liberties == 1
+            planes[point, TWO_LIBERTIES] = liberties == 2
+            planes[point, THREE_LIBERTIES] = liberties == 3
+            for c in range(FORBIDDEN, PASSED):
                 planes[point, c] = 0
             planes[point, PASSED] = passed
             planes[point, BLACK_TO_MOVE] = black
             planes[point, KOMI_PLANE] = komi
             planes[point, ONES] = 1
-        for action in range(points):
-            p = address(size, action)
-            if at(words, p + COLOR) != EMPTY and at(words, p + CHAIN) == p:
-                write_chain(words, p, planes, found)
+            p += CELL
         for k in range(at(words, EMPTIES)):
             p = at(words, POINTS + CELL * k + LISTED)
-            if verdict(words, p) == REPEATS:
-                planes[at(words, p + ACTION), FORBIDDEN] = 1
+            point = at(words, p + ACTION)
+            seen = verdict(words, p)
+            planes[point, FORBIDDEN] = seen == REPEATS
+            planes[point, CAPTURES] = seen == LEGAL and captures(words, p, counts)
         for i in range(MOVES):
             move = at(words, RECENT + ((ply - 1 - i) & 7))
             if move < points:
