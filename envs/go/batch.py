@@ -3,17 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.envs.go.board import (
-    address,
-    clear,
-    hash_after,
-    is_over,
-    mover,
-    place,
-    play_pass,
-    play_stone,
-    verdict,
-)
+from tengen.envs.go.board import address, clear, is_over, mover, place, play_pass, play_stone
 from tengen.envs.go.layout import (
     ACTION,
     CELL,
@@ -38,6 +28,7 @@ from tengen.envs.go.layout import (
     TURN,
     WHITE_TO_MOVE,
 )
+from tengen.envs.go.legality import hash_after, verdict
 from tengen.envs.go.words import Raw, add, at, put
 from tengen.envs.jit import leaf_kernel
 

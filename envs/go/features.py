@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.envs.go.board import address, mover, neighbour, verdict
+from tengen.envs.go.board import address, mover, neighbour
 from tengen.envs.go.layout import (
     ACTION,
     BLACK,
@@ -22,6 +22,7 @@ from tengen.envs.go.layout import (
     SIZE,
     WHITE,
 )
+from tengen.envs.go.legality import verdict
 from tengen.envs.go.scoring import komi_of
 from tengen.envs.go.words import Raw, Words, at
 from tengen.envs.jit import kernel, leaf_kernel

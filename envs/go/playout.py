@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.envs.go.board import is_over, mover, neighbour, play_pass, play_stone, verdict
+from tengen.envs.go.board import is_over, mover, neighbour, play_pass, play_stone
 from tengen.envs.go.layout import (
     BLACK,
     BORDER,
@@ -18,6 +18,7 @@ from tengen.envs.go.layout import (
     SLOT,
     WHITE,
 )
+from tengen.envs.go.legality import verdict
 from tengen.envs.go.words import Raw, Words, at, put
 from tengen.envs.jit import leaf_kernel
 from tengen.envs.rng import random_below
