@@ -149,8 +149,12 @@ class Learner:
         self.network.load_state_dict(under("network."))
         self.average.load_state_dict(under("average."))
         state: dict[int, dict[str, Any]] = {}
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         for name, value in under("optimizer.").items():
             index, _, key = name.partition(".")
+            if value.ndim:
+                # The fused optimizer walks a weight and its moments in memory order, and files hold no strides.
+                value = torch.empty_like(parameters[int(index)]).copy_(value)
             state.setdefault(int(index), {})[key] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
         self.steps = steps
