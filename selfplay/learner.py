@@ -153,7 +153,7 @@ class Learner:
         for name, value in under("optimizer.").items():
             index, _, key = name.partition(".")
             if value.ndim:
-                # The fused optimizer walks a weight and its moments in memory order, and files hold no strides.
+                # The fused optimizer walks weights and moments in memory order; files hold no strides.
                 value = torch.empty_like(parameters[int(index)]).copy_(value)
             state.setdefault(int(index), {})[key] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})

@@ -109,16 +109,28 @@ class RayRollouts:
         parts: list[Games] = []
         while self._waiting < wanted:
             self._feed()
-            ready, _ = self._ray.wait(list(self._calls), num_returns=1)
-            answer = self._fetch(ready[0], self._calls.pop(ready[0]))
-            if answer is not None:
-                games, counts = answer
-                parts.append(games)
-                self._waiting += int(counts["recorded"])
-                self._rates.add(games, counts, self._version)
+            parts += self._next_answer()
         self._waiting -= wanted
         self._feed()  # actors play on while the learner learns
         return Games.concatenate(parts) if parts else Games.none(0, 0)
+
+    def rest(self) -> Games:
+        """Wait for the calls under way; the actors then rest until the next `collect`."""
+        parts: list[Games] = []
+        while self._calls:
+            parts += self._next_answer()
+        return Games.concatenate(parts) if parts else Games.none(0, 0)
+
+    def _next_answer(self) -> list[Games]:
+        """The games of the call that is answered first; nothing where it was lost."""
+        ready, _ = self._ray.wait(list(self._calls), num_returns=1)
+        answer = self._fetch(ready[0], self._calls.pop(ready[0]))
+        if answer is None:
+            return []
+        games, counts = answer
+        self._waiting += int(counts["recorded"])
+        self._rates.add(games, counts, self._version)
+        return [games]
 
     def _fetch(self, reference: Any, index: int) -> tuple[Games, dict[str, float]] | None:
         """The answer, or None where the call was lost; an actor that died is replaced."""

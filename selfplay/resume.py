@@ -13,9 +13,9 @@ from safetensors.torch import save as to_bytes
 
 from tengen.errors import TengenError
 from tengen.files import atomic_write_bytes, disk_faults
-from tengen.networks.checkpoint import save_checkpoint
+from tengen.networks.checkpoint import load_checkpoint, save_checkpoint
 from tengen.networks.paths import STATE
-from tengen.rundir import RunDir
+from tengen.rundir import RunDir, checkpoints
 from tengen.selfplay.clock import RunClock
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.learner import Learner
@@ -69,11 +69,9 @@ def restore(saved: Saved, run: RunDir, rollouts: Rollouts) -> None:
             clear_replay(run.path / "replay")
         return
     step, folder = latest
+    load_checkpoint(folder, saved.replay.game)  # its weights are not needed, but should be whole
     try:
-        state = json.loads((folder / STATE).read_text())
-        if state["game"] != saved.replay.game.name:
-            raise ValueError(f"it is for {state['game']}, the configuration for {saved.replay.game.name}")
-        state = state["extra"]
+        state = json.loads((folder / STATE).read_text())["extra"]
         tensors = load_file(folder / OPTIMIZER)
         torch.set_rng_state(tensors.pop("rng.torch"))
         saved.learner.restore(tensors, state["learner_steps"])
@@ -84,7 +82,9 @@ def restore(saved: Saved, run: RunDir, rollouts: Rollouts) -> None:
             faults = load_replay(run.path / "replay", saved.replay, state["replay"])
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = " ".join(line.strip() for line in str(error).splitlines()[:2]) or type(error).__name__
-        raise TengenError(f"{folder}: the run cannot go on from this checkpoint ({reason})") from error
+        older = [found.name for found in checkpoints(run.path).values()][-2:-1]
+        hint = f"; remove it to go on from {older[0]}" if older else ""
+        raise TengenError(f"{folder}: the run cannot go on from this checkpoint ({reason}){hint}") from error
     for fault in faults:
         run.log(fault)
         print(fault, file=sys.stderr)
