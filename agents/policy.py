@@ -1,11 +1,23 @@
 """A network's policy without any search."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tengen.agents.base import Agent
 from tengen.agents.mcts.evaluators import ObservationEvaluator
 from tengen.envs.game import Game, Ints, States
+
+
+def sharpen(logits: NDArray[Any], temperature: float) -> NDArray[np.float64]:
+    """Logits [B, A] over a temperature above 0, the largest at 0 so that it stays finite at any.
+
+    The argmax of these with Gumbel noise is a sample of their softmax (Gumbel-max).
+    """
+    above = logits - logits.max(1, keepdims=True)
+    with np.errstate(over="ignore"):
+        return np.divide(above, temperature, dtype=np.float64)
 
 
 class PolicyAgent(Agent):
@@ -26,8 +38,7 @@ class PolicyAgent(Agent):
         self.game.legal_mask(states, legal)
         self.game.observe(states, observations)
         logits, _ = self.network(observations)
+        scores = np.where(legal, logits, -np.inf)
         if self.temperature > 0:
-            # Gumbel-max: the argmax of perturbed logits is a sample of the softmax.
-            noise = self._rng.gumbel(size=logits.shape)
-            logits = (logits / self.temperature + noise).astype(np.float32)
-        return np.where(legal, logits, -np.inf).argmax(1).astype(np.int32)
+            scores = sharpen(scores, self.temperature) + self._rng.gumbel(size=scores.shape)
+        return scores.argmax(1).astype(np.int32)

@@ -51,6 +51,8 @@ def parse_agent(text: str) -> AgentSpec:
                 f"agent '{text}': unknown option '{key}'; "
                 f"{did_you_mean(key, AGENT_KINDS[kind].options, 'options')}"
             )
+        if key in options:
+            raise TengenError(f"agent '{text}': option '{key}' is given twice")
         options[key] = value
     return AgentSpec(text.strip(), kind, target, options)
 
@@ -101,6 +103,12 @@ def _make_random(spec: AgentSpec, game: Game, seed: int) -> Agent:
 
     _no_target(spec)
     return RandomAgent(game, seed)
+
+
+def _make_human(spec: AgentSpec, game: Game, seed: int) -> Agent:
+    raise TengenError(
+        f"agent '{spec.text}' plays only in 'tengen play'; an agent that needs no one is random"
+    )
 
 
 def _make_policy(spec: AgentSpec, game: Game, seed: int) -> Agent:
@@ -179,6 +187,14 @@ AGENT_KINDS = {
                 "warm": "how many plies the temperature lasts (8)",
             },
             _make_mcts,
+        ),
+        AgentKind(
+            "human",
+            "you, at the keyboard, in 'tengen play'",
+            "human",
+            ("human",),
+            {},
+            _make_human,
         ),
     )
 }

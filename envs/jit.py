@@ -47,3 +47,14 @@ def once_for_all_integers(compiled: F) -> F:
 def _widened(argument: Any) -> Any:
     plain = numba.types.unliteral(argument)
     return numba.types.int64 if isinstance(plain, numba.types.Integer) and plain.signed else plain
+
+
+def vector_kernel(function: F) -> F:
+    """A `leaf_kernel` whose float sums may be taken in any order, so that they run on vector instructions."""
+    try:
+        compiled: F = numba.njit(
+            cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"}, _nrt=False
+        )(function)
+    except KeyError:  # a Numba without the option
+        return kernel(function)
+    return compiled

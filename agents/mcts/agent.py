@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from tengen.agents.base import Agent
 from tengen.agents.mcts.config import SearchConfig
 from tengen.agents.mcts.search import Found, LeafEvaluator, Search
+from tengen.agents.policy import sharpen
 from tengen.envs.game import Game, Ints, States
 
-MAX_REPLIES = 4  # levels searched for the present position: own move, reply, and the steps of multi-jumps
 REUSE_LIMIT = 8  # boards; above, trees are not kept between moves, which would double their memory
 
 
@@ -37,8 +37,7 @@ class MctsAgent(Agent):
         self.search: Search | None = None
 
     def start(self, game: Game, slots: int) -> None:
-        self.game = game
-        if self.search is None or len(self.search.states) < slots:
+        if self.search is None or self.search.game is not game or len(self.search.states) < slots:
             self.search = Search(
                 game,
                 self.evaluator,
@@ -47,6 +46,7 @@ class MctsAgent(Agent):
                 rng=self._rng,
                 reuse=slots <= REUSE_LIMIT,
             )
+        self.game = game
         self.search.tree.nodes[:] = 0
 
     def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
@@ -55,8 +55,8 @@ class MctsAgent(Agent):
         early = np.asarray(states["ply"]) < self.random_plies
         if self.temperature > 0 and early.any():
             with np.errstate(divide="ignore"):
-                logits = np.log(found.policy) / self.temperature
-            sampled = (logits + self._rng.gumbel(size=logits.shape)).argmax(1)
+                logits = np.log(found.policy)
+            sampled = (sharpen(logits, self.temperature) + self._rng.gumbel(size=logits.shape)).argmax(1)
             actions = np.where(early, sampled, actions).astype(np.int32)
         return actions
 
@@ -70,25 +70,21 @@ class MctsAgent(Agent):
         fresh = [i for i, slot in enumerate(slots) if not self._resume(search, slot, states[i : i + 1])]
         if fresh:
             search.set_roots(slots[fresh], states[fresh])
-        search.run(slots)
+        try:
+            search.run(slots)
+        except BaseException:  # a tree with leaves that wait for their value for ever is of no further use
+            search.tree.nodes[slots] = 0
+            raise
         return search.result(slots)
 
     def _resume(self, search: Search, slot: int, state: States) -> bool:
         """Find the state among the descendants of the slot's last root and go on from there."""
         if not search.reuse or search.tree.nodes[slot] == 0:
             return False
-        tree = search.tree
-        frontier = [0]
-        for _ in range(MAX_REPLIES):
-            for node in frontier:
-                if tree.expanded[slot, node] and search.states[slot, node].tobytes() == state[0].tobytes():
-                    search.keep(slot, node)
-                    return True
-            frontier = [
-                int(child)
-                for node in frontier
-                if tree.expanded[slot, node] and not tree.terminal[slot, node]
-                for child in tree.child[slot, node]
-                if child > 0
-            ]
+        known = search.states[slot, : search.tree.nodes[slot]]
+        alike = (known["hash"] == state["hash"]) & (known["ply"] == state["ply"])
+        for node in np.flatnonzero(alike):
+            if known[node].tobytes() == state[0].tobytes():
+                search.keep(slot, int(node))
+                return True
         return False

@@ -7,6 +7,8 @@ import numpy as np
 from tengen.envs.game import Floats, Game, States
 from tengen.envs.rng import make_rng
 
+ROLLOUTS_AT_ONCE = 1024  # bounds the memory of many rollouts a leaf
+
 
 class ObservationEvaluator(Protocol):
     """A network behind an array interface, as `tengen.networks.evaluator` makes it."""
@@ -44,10 +46,15 @@ class RolloutLeaves:
         batch = len(states)
         if len(self._logits) < batch:
             self._logits = np.zeros((batch, self.game.num_actions), np.float32)
-        side = states["to_play"].copy()
-        ends = np.repeat(states, self.rollouts) if self.rollouts > 1 else states
-        self.game.playout(ends, self._rng)
-        results = np.empty((len(ends), 2), np.float32)
-        self.game.returns(ends, results)
-        values = results.reshape(batch, self.rollouts, 2).mean(1)[np.arange(batch), side]
-        return self._logits[:batch], values.astype(np.float32)
+        sign = np.where(states["to_play"] == 0, 1.0, -1.0)
+        total = np.zeros(batch)  # player 0's
+        left = self.rollouts
+        while left:
+            copies = min(left, max(1, ROLLOUTS_AT_ONCE // batch))
+            ends = states if left == 1 else np.repeat(states, copies)
+            self.game.playout(ends, self._rng)
+            results = np.empty((len(ends), 2), np.float32)
+            self.game.returns(ends, results)
+            total += results[:, 0].reshape(batch, copies).sum(1)
+            left -= copies
+        return self._logits[:batch], (sign * total / self.rollouts).astype(np.float32)

@@ -8,115 +8,133 @@ unvisited action's Q is the mixed value (the paper's appendix D).
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.agents.mcts.arrays import Rule, TreeArrays
+from tengen.agents.mcts.arrays import NO_ACTION, NO_CHILD, Rule, TreeArrays
+from tengen.agents.mcts.edges import child_of, own_value
 from tengen.envs.jit import kernel, leaf_kernel
 
 
 @leaf_kernel
-def mixed_value(t: TreeArrays, b: int, node: int, visited: NDArray[np.int32]) -> tuple[int, int, float]:
-    """Collect the visited actions; return their number, the largest visit count and the mixed value."""
-    visits, value_sum, prior = t.visits[b, node], t.value_sum[b, node], t.prior[b, node]
-    count = 0
+def mixed_value(t: TreeArrays, b: int, node: int) -> tuple[int, float, float]:
+    """The largest visit count of a child, the prior of all children, and the mixed value (equation 33)."""
     largest = 0
     prior_sum = 0.0
     weighted = 0.0
-    for a in range(len(visits)):
-        n = visits[a]
-        if n > 0:
-            visited[count] = a
-            count += 1
-            largest = max(largest, n)
-            prior_sum += prior[a]
-            weighted += prior[a] * value_sum[a] / n
-    value = t.node_value[b, node]
-    if t.to_play[b, node] == 1:
-        value = -value
-    if prior_sum <= 1e-12:
-        return count, largest, value
-    total = t.total[b, node]
-    return count, largest, (value + total * weighted / prior_sum) / (1.0 + total)
+    child = t.first_child[b, node]
+    while child != NO_CHILD:
+        n = t.visits[b, child]
+        largest = max(largest, n)
+        prior_sum += t.action_prior[b, child]
+        weighted += t.action_prior[b, child] * (t.value_sum[b, child] / n)
+        child = t.next_sibling[b, child]
+    value = own_value(t, b, node)
+    if prior_sum > 0.0:
+        total = t.visits[b, node] - 1
+        value = (value + total * weighted / prior_sum) / (1.0 + total)
+    return largest, prior_sum, value
 
 
 @leaf_kernel
-def select_inside(t: TreeArrays, rule: Rule, b: int, node: int, visited: NDArray[np.int32]) -> int:
-    """argmax of improved policy minus N(a) / (1 + sum N) (the paper's equation 14)."""
-    prior, visits, value_sum = t.prior[b, node], t.visits[b, node], t.value_sum[b, node]
-    count, largest, mixed = mixed_value(t, b, node, visited)
-    scale = (rule.c_visit + largest) * rule.c_scale
-    shift = 0.0  # the exponent of every unvisited action, relative to the mixed value
-    for i in range(count):
-        a = visited[i]
-        shift = max(shift, scale * (value_sum[a] / visits[a] - mixed))
-    unvisited = np.exp(-shift)
-    norm = 0.0
-    best_unvisited = -1
-    best_prior = -1.0
-    for a in range(len(prior)):
-        if visits[a] == 0:
-            norm += prior[a]
-            if prior[a] > best_prior:
-                best_prior = prior[a]
-                best_unvisited = a
-    norm *= unvisited
-    for i in range(count):
-        a = visited[i]
-        norm += prior[a] * np.exp(scale * (value_sum[a] / visits[a] - mixed) - shift)
-    behind = 1.0 / (1.0 + t.total[b, node])
-    best = best_unvisited
+def sigma(rule: Rule, largest: int) -> float:
+    """The factor of Q in the improved policy's exponent (equation 8)."""
+    return (rule.c_visit + largest) * rule.c_scale
+
+
+@leaf_kernel
+def select_inside(t: TreeArrays, rule: Rule, b: int, node: int, weights: NDArray[np.float64]) -> int:
+    """The child with the largest improved policy minus N(a) / (1 + sum N) (equation 14), or NO_CHILD.
+
+    Of the actions without a child, all of one Q, only the one of largest prior can be meant: `untried`.
+    """
+    largest, prior_sum, mixed = mixed_value(t, b, node)
+    scale = sigma(rule, largest)
+    untried = t.untried[b, node]
+    shift = 0.0 if untried != NO_ACTION else -np.inf  # the largest exponent; unvisited actions have 0
+    child = t.first_child[b, node]
+    while child != NO_CHILD:
+        shift = max(shift, scale * (t.value_sum[b, child] / t.visits[b, child] - mixed))
+        child = t.next_sibling[b, child]
+    best = NO_CHILD
     best_score = -np.inf
-    if best_unvisited >= 0 and best_prior > 0.0:
-        best_score = best_prior * unvisited / norm
-    for i in range(count):
-        a = visited[i]
-        improved = prior[a] * np.exp(scale * (value_sum[a] / visits[a] - mixed) - shift) / norm
-        score = improved - visits[a] * behind
+    norm = 0.0
+    if untried != NO_ACTION:
+        prior = t.prior[b, node, untried]
+        flat = np.exp(-shift)
+        norm = max(1.0 - prior_sum, prior) * flat
+        best_score = prior * flat
+    child = t.first_child[b, node]
+    i = 0
+    while child != NO_CHILD:
+        q = t.value_sum[b, child] / t.visits[b, child]
+        weights[i] = t.action_prior[b, child] * np.exp(scale * (q - mixed) - shift)
+        norm += weights[i]
+        child = t.next_sibling[b, child]
+        i += 1
+    behind = norm / t.visits[b, node]
+    child = t.first_child[b, node]
+    i = 0
+    while child != NO_CHILD:
+        score = weights[i] - t.visits[b, child] * behind
         if score > best_score:
             best_score = score
-            best = a
+            best = child
+        child = t.next_sibling[b, child]
+        i += 1
     return best
 
 
 @leaf_kernel
-def select_root(t: TreeArrays, rule: Rule, b: int, visited: NDArray[np.int32]) -> int:
-    """Sequential halving: the best of the actions that have just the visits which the schedule asks for."""
-    _, largest, mixed = mixed_value(t, b, 0, visited)
-    scale = (rule.c_visit + largest) * rule.c_scale
+def select_root(t: TreeArrays, rule: Rule, b: int) -> int:
+    """Sequential halving: the number of the best candidate with just the visits that the schedule wants."""
     wanted = t.schedule[b, t.simulations[b]]
-    visits, value_sum = t.visits[b, 0], t.value_sum[b, 0]
+    scale = 0.0
+    if wanted > 0:
+        largest, _, _ = mixed_value(t, b, 0)
+        scale = sigma(rule, largest)
     best = -1
     best_score = -np.inf
-    fewest = -1
-    fewest_visits = 1 << 30
-    for a in range(len(visits)):
-        if t.prior[b, 0, a] <= 0.0:
-            continue
-        n = visits[a]
-        done = n - t.root_base[b, a]
-        if done < fewest_visits:
-            fewest_visits = done
-            fewest = a
+    for i in range(t.considered[b]):
+        child = t.candidate_child[b, i]
+        done = 0 if child == NO_CHILD else t.visits[b, child] - t.candidate_base[b, i]
         if done != wanted:
             continue
-        q = value_sum[a] / n if n > 0 else mixed
-        score = t.root_logit[b, a] + scale * q
+        if wanted == 0:
+            return i  # candidates stand in the order of their scores
+        score = t.candidate_logit[b, i] + scale * (t.value_sum[b, child] / t.visits[b, child])
         if score > best_score:
             best_score = score
-            best = a
-    return best if best >= 0 else fewest
+            best = i
+    return best
 
 
 @leaf_kernel
-def prepare_root(t: TreeArrays, rule: Rule, b: int) -> None:
-    """Fix this search's root scores and its halving schedule, once the root's prior is known."""
-    legal = 0
+def prepare_root(t: TreeArrays, rule: Rule, b: int, scores: NDArray[np.float64]) -> None:
+    """Fix this search's candidates and its halving schedule, once the root's prior is known.
+
+    Overwrites scores [A].
+    """
+    largest, _, mixed = mixed_value(t, b, 0)
+    scale = sigma(rule, largest)
     for a in range(t.prior.shape[2]):
-        t.root_base[b, a] = t.visits[b, 0, a]
-        if t.prior[b, 0, a] > 0.0:
-            legal += 1
-            t.root_logit[b, a] = t.noise[b, a] + np.log(t.prior[b, 0, a])
-        else:
-            t.root_logit[b, a] = -np.inf
-    fill_schedule(t.schedule[b], min(rule.considered, legal), t.budget[b])
+        prior = abs(t.prior[b, 0, a])
+        scores[a] = t.noise[b, a] + np.log(prior) if prior > 0.0 else -np.inf
+    child = t.first_child[b, 0]
+    while child != NO_CHILD:
+        scores[t.action[b, child]] += scale * (t.value_sum[b, child] / t.visits[b, child] - mixed)
+        child = t.next_sibling[b, child]
+    count = 0
+    while count < t.candidate.shape[1]:
+        best = int(scores.argmax())
+        if scores[best] == -np.inf:
+            break
+        scores[best] = -np.inf
+        child = child_of(t, b, 0, best)
+        t.candidate[b, count] = best
+        t.candidate_child[b, count] = child
+        t.candidate_base[b, count] = 0 if child == NO_CHILD else t.visits[b, child]
+        t.candidate_logit[b, count] = t.noise[b, best] + np.log(abs(t.prior[b, 0, best]))
+        count += 1
+    t.considered[b] = count
+    fill_schedule(t.schedule[b], count, t.budget[b])
 
 
 @leaf_kernel
@@ -156,33 +174,39 @@ def search_result(
     values: NDArray[np.float32],
 ) -> None:
     """Of each game [R]: the action to play, the improved policy [R, A], the value for the side to move."""
-    visited = np.empty(t.prior.shape[2], np.int32)
+    completed = np.empty(t.prior.shape[2], np.float64)
     for row in range(len(games)):
         b = games[row]
-        count, largest, mixed = mixed_value(t, b, 0, visited)
-        scale = (rule.c_visit + largest) * rule.c_scale
-        shift = 0.0
-        most = 0
-        for i in range(count):
-            a = visited[i]
-            shift = max(shift, scale * (t.value_sum[b, 0, a] / t.visits[b, 0, a] - mixed))
-            most = max(most, t.visits[b, 0, a] - t.root_base[b, a])
+        largest, _, mixed = mixed_value(t, b, 0)
+        scale = sigma(rule, largest)
+        completed[:] = mixed
+        child = t.first_child[b, 0]
+        while child != NO_CHILD:
+            completed[t.action[b, child]] = t.value_sum[b, child] / t.visits[b, child]
+            child = t.next_sibling[b, child]
+        shift = -np.inf
+        for a in range(len(completed)):
+            if t.prior[b, 0, a] != 0.0:
+                shift = max(shift, completed[a])
         norm = 0.0
-        for a in range(t.prior.shape[2]):
-            q = t.value_sum[b, 0, a] / t.visits[b, 0, a] if t.visits[b, 0, a] > 0 else mixed
-            weight = t.prior[b, 0, a] * np.exp(scale * (q - mixed) - shift)
+        value = 0.0
+        for a in range(len(completed)):
+            weight = abs(t.prior[b, 0, a])
+            if weight > 0.0:
+                weight *= np.exp(scale * (completed[a] - shift))
             policy[row, a] = weight
             norm += weight
-        best_score = -np.inf
-        value = 0.0
-        for a in range(t.prior.shape[2]):
+            value += weight * completed[a]
+        for a in range(len(completed)):
             policy[row, a] /= norm
-            q = t.value_sum[b, 0, a] / t.visits[b, 0, a] if t.visits[b, 0, a] > 0 else mixed
-            value += policy[row, a] * q
-            if t.prior[b, 0, a] <= 0.0 or t.visits[b, 0, a] - t.root_base[b, a] < most:
-                continue
-            score = t.root_logit[b, a] + scale * q
-            if score > best_score:
+        values[row] = value / norm
+        most = -1
+        best_score = -np.inf
+        for i in range(t.considered[b]):
+            child = t.candidate_child[b, i]
+            done = 0 if child == NO_CHILD else t.visits[b, child] - t.candidate_base[b, i]
+            score = t.candidate_logit[b, i] + scale * completed[t.candidate[b, i]]
+            if done > most or (done == most and score > best_score):
+                most = done
                 best_score = score
-                actions[row] = a
-        values[row] = value
+                actions[row] = t.candidate[b, i]

@@ -4,43 +4,73 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tengen.agents.mcts import gumbel, puct
-from tengen.agents.mcts.arrays import GUMBEL, NO_CHILD, PUCT, UCT, Rule, TreeArrays
-from tengen.envs.jit import kernel, leaf_kernel
+from tengen.agents.mcts.arrays import GUMBEL, NO_ACTION, NO_CHILD, PUCT, UCT, Rule, TreeArrays
+from tengen.agents.mcts.edges import add_child, find_untried
+from tengen.envs.jit import kernel, leaf_kernel, vector_kernel
+
+#: Priors this far below the likeliest action's, in nats (a factor of a thousand million), are raised to it.
+PRIOR_FLOOR = np.float32(-20.7)
 
 
 @leaf_kernel
 def add_value(t: TreeArrays, b: int, node: int, value: float, bonus: float) -> None:
-    """Add an absolute value (player 0's) to every edge above `node`, and `bonus` to whoever moved there.
+    """Add an absolute value (player 0's) from `node` upwards, and `bonus` for whoever moved there.
 
     The sign turns with the player to move, not with the depth: a side may move several times in a row.
     """
-    while t.parent[b, node] >= 0:
-        action = t.parent_action[b, node]
-        node = t.parent[b, node]
-        gain = value if t.to_play[b, node] == 0 else -value
-        t.value_sum[b, node, action] += gain + bonus
+    while node > 0:
+        parent = t.parent[b, node]
+        gain = value if t.to_play[b, parent] == 0 else -value
+        t.value_sum[b, node] += gain + bonus
+        node = parent
 
 
 @leaf_kernel
 def take_back(t: TreeArrays, b: int, node: int, bonus: float) -> None:
     """Undo the visits and the virtual loss of a walk that ended at `node`."""
-    while t.parent[b, node] >= 0:
-        action = t.parent_action[b, node]
+    while node > 0:
+        t.visits[b, node] -= 1
+        t.value_sum[b, node] += bonus
         node = t.parent[b, node]
-        t.visits[b, node, action] -= 1
-        t.total[b, node] -= 1
-        t.value_sum[b, node, action] += bonus
+    t.visits[b, 0] -= 1
 
 
-@kernel
+@leaf_kernel
+def walk(t: TreeArrays, rule: Rule, b: int, scratch: NDArray[np.float64]) -> int:
+    """Go down from the root, counting visits, to a new node, a finished game or a leaf not yet evaluated."""
+    node = 0
+    while True:
+        if rule.kind == PUCT:
+            child = puct.select(t, rule, b, node)
+        elif rule.kind == UCT:
+            child = puct.select_uct(t, rule, b, node)
+        elif node > 0:
+            child = gumbel.select_inside(t, rule, b, node, scratch)
+        else:
+            i = gumbel.select_root(t, rule, b)
+            child = t.candidate_child[b, i]
+            if child == NO_CHILD:
+                child = add_child(t, rule, b, 0, t.candidate[b, i])
+                t.candidate_child[b, i] = child
+        if child == NO_CHILD:
+            child = add_child(t, rule, b, node, t.untried[b, node])
+        t.visits[b, node] += 1  # only now: a selection sees the walks before its own
+        t.value_sum[b, child] -= rule.virtual_loss
+        if t.terminal[b, child] or not t.expanded[b, child]:
+            t.visits[b, child] += 1
+            return child
+        node = child
+
+
+@leaf_kernel
 def select_leaves(
     t: TreeArrays,
     rule: Rule,
     games: NDArray[np.int32],
     per_game: int,
+    scratch: NDArray[np.float64],
     row_game: NDArray[np.int32],
     row_node: NDArray[np.int32],
-    row_parent: NDArray[np.int32],
     row_action: NDArray[np.int32],
 ) -> tuple[int, int]:
     """Walk the trees of `games` to at most `per_game` new leaves each.
@@ -48,86 +78,68 @@ def select_leaves(
     Returns (rows, of which have an action to step); rows whose root itself is to be evaluated come last.
     Walks that end in a finished game are backed up at once and cost no row.
     """
-    visited = np.empty(t.prior.shape[2], np.int32)
     rows = 0
-    for b in games:
+    for i in range(len(games)):
+        b = games[i]
         if not t.expanded[b, 0]:
             continue
         taken = 0
-        while taken < per_game and t.simulations[b] < t.budget[b] and t.nodes[b] < t.parent.shape[1]:
-            node = 0
-            action = -1
-            while True:
-                if rule.kind == PUCT:
-                    action = puct.select(t, rule, b, node)
-                elif rule.kind == UCT:
-                    action = puct.select_uct(t, rule, b, node)
-                elif node == 0:
-                    action = gumbel.select_root(t, rule, b, visited)
-                else:
-                    action = gumbel.select_inside(t, rule, b, node, visited)
-                t.visits[b, node, action] += 1
-                t.total[b, node] += 1
-                t.value_sum[b, node, action] -= rule.virtual_loss
-                following = t.child[b, node, action]
-                if following == NO_CHILD:
-                    break
-                node = following
-                if t.terminal[b, node] or not t.expanded[b, node]:
-                    break
-            if t.terminal[b, node]:
-                add_value(t, b, node, t.node_value[b, node], rule.virtual_loss)
+        while taken < per_game and t.simulations[b] < t.budget[b]:
+            leaf = walk(t, rule, b, scratch)
+            if t.terminal[b, leaf]:
+                add_value(t, b, leaf, t.node_value[b, leaf], rule.virtual_loss)
                 t.simulations[b] += 1
                 continue
-            if node > 0 and not t.expanded[b, node]:  # another walk of this round waits for this leaf
-                take_back(t, b, node, rule.virtual_loss)
+            if t.visits[b, leaf] > 1:  # another walk of this round waits for this leaf
+                take_back(t, b, leaf, rule.virtual_loss)
                 break
-            leaf = t.nodes[b]
-            t.nodes[b] += 1
-            t.child[b, node, action] = leaf
-            t.parent[b, leaf] = node
-            t.parent_action[b, leaf] = action
-            t.expanded[b, leaf] = False
-            t.terminal[b, leaf] = False
             t.simulations[b] += 1
-            row_game[rows], row_node[rows], row_parent[rows], row_action[rows] = b, leaf, node, action
+            row_game[rows], row_node[rows], row_action[rows] = b, leaf, t.action[b, leaf]
             rows += 1
             taken += 1
     steps = rows
-    for b in games:
+    for i in range(len(games)):
+        b = games[i]
         if not t.expanded[b, 0]:
-            row_game[rows], row_node[rows], row_parent[rows], row_action[rows] = b, 0, 0, -1
+            row_game[rows], row_node[rows], row_action[rows] = b, 0, NO_ACTION
             rows += 1
     return rows, steps
 
 
 @leaf_kernel
 def copy_out(
-    tree_bytes: NDArray[np.uint64],
-    leaf_bytes: NDArray[np.uint64],
+    t: TreeArrays,
+    tree_words: NDArray[np.uint64],
+    leaf_words: NDArray[np.uint64],
     row_game: NDArray[np.int32],
     row_node: NDArray[np.int32],
     rows: int,
+    steps: int,
 ) -> None:
-    """leaves[r] = states[row_game[r], row_node[r]], states seen as words [B, N, words]."""
-    # Word by word: for a slice, Numba compiles its error message too, which takes seconds.
+    """leaves[r] = the state before the action of row r; the root's own where it has none.
+
+    States are seen as words, [B, N, W] in the trees.
+    """
     for r in range(rows):
-        for i in range(leaf_bytes.shape[1]):
-            leaf_bytes[r, i] = tree_bytes[row_game[r], row_node[r], i]
+        b = row_game[r]
+        node = t.parent[b, row_node[r]] if r < steps else 0
+        for w in range(leaf_words.shape[1]):
+            leaf_words[r, w] = tree_words[b, node, w]
 
 
 @leaf_kernel
 def copy_in(
-    tree_bytes: NDArray[np.uint64],
-    leaf_bytes: NDArray[np.uint64],
+    tree_words: NDArray[np.uint64],
+    leaf_words: NDArray[np.uint64],
     row_game: NDArray[np.int32],
     row_node: NDArray[np.int32],
-    rows: int,
+    steps: int,
 ) -> None:
     """states[row_game[r], row_node[r]] = leaves[r]."""
-    for r in range(rows):
-        for i in range(leaf_bytes.shape[1]):
-            tree_bytes[row_game[r], row_node[r], i] = leaf_bytes[r, i]
+    for r in range(steps):
+        b, node = row_game[r], row_node[r]
+        for w in range(leaf_words.shape[1]):
+            tree_words[b, node, w] = leaf_words[r, w]
 
 
 @leaf_kernel
@@ -151,48 +163,111 @@ def end_at(
 
 
 @leaf_kernel
+def close_ranks(
+    live: NDArray[np.int64],
+    leaf_words: NDArray[np.uint64],
+    row_game: NDArray[np.int32],
+    row_node: NDArray[np.int32],
+) -> None:
+    """Move the rows `live`, which ascend, to the front."""
+    for i in range(len(live)):
+        r = live[i]
+        if r != i:
+            row_game[i], row_node[i] = row_game[r], row_node[r]
+            for w in range(leaf_words.shape[1]):
+                leaf_words[i, w] = leaf_words[r, w]
+
+
+@vector_kernel
+def write_prior(
+    logits: NDArray[np.float32], legal: NDArray[np.bool_], top: np.float32, out: NDArray[np.float32]
+) -> None:
+    """Softmax over the legal actions, each at least exp(PRIOR_FLOOR) of the likeliest; 0 for the others.
+
+    exp(x) is the 64th power of the Taylor polynomial of exp(x / 64): straight-line code, which compiles to
+    vector instructions, with a relative error below 1e-5.
+    """
+    norm = np.float32(0.0)
+    for a in range(len(out)):
+        x = logits[a] - top
+        x = x if x > PRIOR_FLOOR else PRIOR_FLOOR
+        y = x * np.float32(1 / 64)
+        p = np.float32(1 / 720)
+        p = p * y + np.float32(1 / 120)
+        p = p * y + np.float32(1 / 24)
+        p = p * y + np.float32(1 / 6)
+        p = p * y + np.float32(1 / 2)
+        p = p * y + np.float32(1)
+        p = p * y + np.float32(1)
+        p *= p
+        p *= p
+        p *= p
+        p *= p
+        p *= p
+        p *= p
+        weight = p if legal[a] else np.float32(0)
+        out[a] = weight
+        norm += weight
+    scale = np.float32(1) / norm
+    for a in range(len(out)):
+        out[a] *= scale
+
+
+@leaf_kernel
 def expand(
     t: TreeArrays,
     rule: Rule,
-    rows: NDArray[np.int64],
+    rows: int,
     row_game: NDArray[np.int32],
     row_node: NDArray[np.int32],
     to_play: NDArray[np.int8],
     legal: NDArray[np.bool_],
     logits: NDArray[np.float32],
     values: NDArray[np.float32],
-) -> None:
-    """Give evaluated leaves their prior over legal actions, and back up the value (the side to move's)."""
-    for i in range(len(rows)):
-        b, node = row_game[rows[i]], row_node[rows[i]]
-        top = -np.inf
+    scratch: NDArray[np.float64],
+) -> int:
+    """Give evaluated leaves their prior over legal actions, and back up the value (the side to move's).
+
+    Returns how many rows the evaluator gave something else than finite numbers.
+    """
+    faults = 0
+    for i in range(rows):
+        b, node = row_game[i], row_node[i]
+        best = NO_ACTION
+        top = np.float32(-np.inf)
         for a in range(legal.shape[1]):
-            if legal[i, a] and logits[i, a] > top:
-                top = logits[i, a]
-        norm = np.float32(0.0)
-        for a in range(legal.shape[1]):
-            t.visits[b, node, a] = 0
-            t.value_sum[b, node, a] = 0.0
-            t.child[b, node, a] = NO_CHILD
-            weight = np.float32(0.0)
-            if legal[i, a]:
-                # The floor keeps a legal action above the zero that marks illegal ones.
-                weight = max(np.exp(np.float32(logits[i, a] - top)), np.float32(1e-9))
-            t.prior[b, node, a] = weight
-            norm += weight
-        for a in range(legal.shape[1]):
-            t.prior[b, node, a] /= norm
-        t.total[b, node] = 0
+            logit = logits[i, a]
+            if logit > top and legal[i, a]:
+                top = logit
+                best = a
+        if not (-np.inf < top < np.inf and abs(values[i]) < np.inf):
+            faults += 1
+            continue
+        write_prior(logits[i], legal[i], top, t.prior[b, node])
         t.to_play[b, node] = to_play[i]
         value = values[i] if to_play[i] == 0 else -values[i]
         t.node_value[b, node] = value
         t.expanded[b, node] = True
+        t.untried[b, node] = best
+        if rule.kind == UCT:
+            find_untried(t, rule, b, node)
         if node == 0:
             t.parent[b, 0] = -1
-            if rule.kind == GUMBEL:
-                gumbel.prepare_root(t, rule, b)
+            t.first_child[b, 0] = NO_CHILD
+            t.visits[b, 0] = 1
+            prepare_root(t, rule, b, scratch)
         else:
             add_value(t, b, node, value, rule.virtual_loss)
+    return faults
+
+
+@leaf_kernel
+def prepare_root(t: TreeArrays, rule: Rule, b: int, scratch: NDArray[np.float64]) -> None:
+    """Get an evaluated root ready for a search with its own noise and budget."""
+    if rule.kind == GUMBEL:
+        gumbel.prepare_root(t, rule, b, scratch)
+    elif rule.kind == PUCT:
+        find_untried(t, rule, b, 0)
 
 
 @kernel
@@ -205,22 +280,24 @@ def reroot(t: TreeArrays, words: NDArray[np.uint64], b: int, new_root: int) -> N
             continue
         moved[node] = count
         if node != count:
-            for a in range(t.prior.shape[2]):
-                t.visits[b, count, a] = t.visits[b, node, a]
-                t.value_sum[b, count, a] = t.value_sum[b, node, a]
-                t.prior[b, count, a] = t.prior[b, node, a]
-                t.child[b, count, a] = t.child[b, node, a]
-            t.total[b, count] = t.total[b, node]
-            t.to_play[b, count] = t.to_play[b, node]
+            t.prior[b, count] = t.prior[b, node]
+            t.untried[b, count] = t.untried[b, node]
+            t.parent[b, count] = -1 if node == new_root else moved[t.parent[b, node]]
+            t.action[b, count] = t.action[b, node]
+            t.action_prior[b, count] = t.action_prior[b, node]
+            t.visits[b, count] = t.visits[b, node]
+            t.value_sum[b, count] = t.value_sum[b, node]
             t.node_value[b, count] = t.node_value[b, node]
+            t.to_play[b, count] = t.to_play[b, node]
             t.expanded[b, count] = t.expanded[b, node]
             t.terminal[b, count] = t.terminal[b, node]
-            t.parent_action[b, count] = t.parent_action[b, node]
-            t.parent[b, count] = -1 if node == new_root else moved[t.parent[b, node]]
-            for i in range(words.shape[2]):
-                words[b, count, i] = words[b, node, i]
+            words[b, count] = words[b, node]
         count += 1
     t.nodes[b] = count
     t.parent[b, 0] = -1
+    for node in range(count):
+        t.first_child[b, node] = NO_CHILD
     for node in range(1, count):
-        t.child[b, t.parent[b, node], t.parent_action[b, node]] = node
+        parent = t.parent[b, node]
+        t.next_sibling[b, node] = t.first_child[b, parent]
+        t.first_child[b, parent] = node

@@ -5,10 +5,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.agents.mcts import gumbel, kernels, puct
+from tengen.agents.mcts import edges, gumbel, kernels, puct
 from tengen.agents.mcts.arrays import GUMBEL, allocate
 from tengen.agents.mcts.config import SearchConfig
 from tengen.envs.game import Floats, Game, Ints, States
+from tengen.errors import MachineError, TengenError
 
 
 class LeafEvaluator(Protocol):
@@ -53,20 +54,34 @@ class Search:
         self.rule = config.constants(noisy)
         self.evaluations = 0
         nodes = (2 if reuse else 1) * config.simulations + 2
-        self.tree = allocate(slots, nodes, game.num_actions, config.simulations)
-        self.states = np.zeros((slots, nodes), game.state_dtype)
-        rows = slots * config.leaves
-        self.leaves = np.zeros(rows, game.state_dtype)
         words = game.state_dtype.itemsize // 8
+        rows = slots * config.leaves
+        try:
+            self.tree = allocate(slots, nodes, game.num_actions, config.considered, config.simulations)
+            self.states = np.zeros((slots, nodes), game.state_dtype)
+            self.leaves = np.zeros(rows, game.state_dtype)
+            self._observations = game.new_observation(rows)
+        except MemoryError:
+            gigabytes = slots * nodes * (4 * game.num_actions + game.state_dtype.itemsize) / 1e9
+            raise MachineError(
+                f"a search of {config.simulations} simulations on {slots} boards needs {gigabytes:.1f} GB, "
+                "more than this machine has free; ask for fewer simulations"
+            ) from None
         self._tree_words = self.states.view(np.uint64).reshape(slots, nodes, words)
         self._leaf_words = self.leaves.view(np.uint64).reshape(rows, words)
-        self._observations = game.new_observation(rows)
         self._legal = game.new_mask(rows)
-        self._game, self._node, self._parent, self._action = (np.zeros(rows, np.int32) for _ in range(4))
+        self._game, self._node, self._action = (np.zeros(rows, np.int32) for _ in range(3))
+        self._scratch = np.zeros(game.num_actions)
 
     def set_roots(self, slots: Ints, states: States, budget: int | Ints | None = None) -> None:
-        """Start a new search from states [R] in the given slots; budget defaults to the configured one."""
-        self.states[slots, 0] = states
+        """Start a new search from states [R] in the given slots; budget defaults to the configured one.
+
+        Raises ValueError for a finished game, or a budget above the configured number of simulations.
+        """
+        if states["terminal"].any():
+            raise ValueError("a search cannot start where the game is over")
+        words = np.ascontiguousarray(states).view(np.uint64).reshape(len(states), -1)
+        self._tree_words[slots, 0] = words
         self.tree.nodes[slots] = 1
         self.tree.expanded[slots, 0] = False
         self.tree.terminal[slots, 0] = False
@@ -75,24 +90,31 @@ class Search:
     def keep(self, slot: int, node: int, budget: int | None = None) -> None:
         """Make `node` the slot's root, keep what is below it, and start a new search there.
 
-        Where what is kept leaves no room for a whole budget, the search starts from nothing.
+        Where what is kept leaves no room for a whole budget, the search starts from nothing. Raises
+        ValueError as `set_roots` does.
         """
         if node:
             kernels.reroot(self.tree, self._tree_words, slot, node)
         slots = np.array([slot], np.int32)
-        if (
-            self.tree.terminal[slot, 0]
-            or self.tree.nodes[slot] > self.tree.parent.shape[1] - self.config.simulations
-        ):
+        room = self.tree.parent.shape[1] - self.tree.nodes[slot]
+        if self.tree.terminal[slot, 0] or room < self.config.simulations:
             self.set_roots(slots, self.states[slots, 0], budget)
             return
         self._start(slots, budget)
-        if self.rule.kind == GUMBEL:
-            gumbel.prepare_root(self.tree, self.rule, slot)
+        kernels.prepare_root(self.tree, self.rule, slot, self._scratch)
+
+    def child(self, slot: int, action: int) -> int:
+        """The node below the slot's root that an action leads to, -1 where there is none."""
+        return int(edges.child_of(self.tree, slot, 0, action))
 
     def _start(self, slots: Ints, budget: int | Ints | None) -> None:
+        wanted = self.config.simulations if budget is None else budget
+        if np.max(wanted, initial=0) > self.config.simulations:
+            raise ValueError(
+                f"a budget of {wanted} is above the search's {self.config.simulations} simulations"
+            )
         self.tree.simulations[slots] = 0
-        self.tree.budget[slots] = self.config.simulations if budget is None else budget
+        self.tree.budget[slots] = wanted
         if not self.noisy:
             self.tree.noise[slots] = 0.0
         elif self.rule.kind == GUMBEL:
@@ -124,50 +146,58 @@ class Search:
             self.rule,
             games,
             self.config.leaves,
+            self._scratch,
             self._game,
             self._node,
-            self._parent,
             self._action,
         )
         if rows == 0:
             return
         leaves = self.leaves[:rows]
-        kernels.copy_out(self._tree_words, self._leaf_words, self._game, self._parent, rows)
+        kernels.copy_out(self.tree, self._tree_words, self._leaf_words, self._game, self._node, rows, steps)
         self.game.step(leaves[:steps], self._action[:steps])
-        kernels.copy_in(self._tree_words, self._leaf_words, self._game, self._node, rows)
-        live = np.arange(rows)
+        kernels.copy_in(self._tree_words, self._leaf_words, self._game, self._node, steps)
         ended = leaves["terminal"]
         if ended.any():
-            live = self._settle(np.flatnonzero(ended), np.flatnonzero(~ended))
-            leaves = leaves[live]
-        if len(live):
-            self._evaluate(live, leaves)
+            rows = self._settle(np.flatnonzero(ended), np.flatnonzero(~ended))
+        if rows:
+            self._evaluate(rows)
 
-    def _settle(self, ended: NDArray[np.int64], live: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Back up leaves that are finished games: they cost no evaluation."""
+    def _settle(self, ended: NDArray[np.int64], live: NDArray[np.int64]) -> int:
+        """Back up leaves that are finished games: they cost no evaluation. Returns how many rows are left."""
         results = np.empty((len(ended), 2), np.float32)
         over = self.leaves[ended]
         self.game.returns(over, results)
-        kernels.end_at(
-            self.tree,
-            self.rule,
-            ended,
-            self._game,
-            self._node,
-            over["to_play"],
-            np.ascontiguousarray(results[:, 0]),
-        )
-        return live
+        player_0 = np.ascontiguousarray(results[:, 0])
+        kernels.end_at(self.tree, self.rule, ended, self._game, self._node, over["to_play"].copy(), player_0)
+        kernels.close_ranks(live, self._leaf_words, self._game, self._node)
+        return len(live)
 
-    def _evaluate(self, live: NDArray[np.int64], leaves: States) -> None:
-        observations, legal = self._observations[: len(live)], self._legal[: len(live)]
+    def _evaluate(self, rows: int) -> None:
+        leaves, observations, legal = self.leaves[:rows], self._observations[:rows], self._legal[:rows]
         self.game.legal_mask(leaves, legal)
         if self.evaluator.observes:
             self.game.observe(leaves, observations)
         to_play = leaves["to_play"].copy()
         logits, values = self.evaluator.evaluate(leaves, observations)
-        self.evaluations += len(live)
-        kernels.expand(self.tree, self.rule, live, self._game, self._node, to_play, legal, logits, values)
+        self.evaluations += rows
+        faults = kernels.expand(
+            self.tree,
+            self.rule,
+            rows,
+            self._game,
+            self._node,
+            to_play,
+            legal,
+            logits,
+            values,
+            self._scratch,
+        )
+        if faults:
+            raise TengenError(
+                f"the network answers {faults} of {rows} positions with numbers that are not finite; "
+                "its weights must have diverged, use an earlier checkpoint"
+            )
 
     def run(self, slots: Ints) -> None:
         """Search until all the slots have spent their budget."""
@@ -186,8 +216,12 @@ class Search:
 
     def root_prior(self, slots: Ints) -> Floats:
         """The evaluator's policy at the roots [R, A], without noise."""
-        return self.tree.prior[slots, 0]
+        return np.abs(self.tree.prior[slots, 0])
 
     def root_visits(self, slots: Ints) -> NDArray[np.int32]:
         """Visits of each action at the roots [R, A]."""
-        return self.tree.visits[slots, 0]
+        visits = np.zeros((len(slots), self.game.num_actions), np.int32)
+        for row, slot in enumerate(slots):
+            below = np.flatnonzero(self.tree.parent[slot, : self.tree.nodes[slot]] == 0)
+            visits[row, self.tree.action[slot, below]] = self.tree.visits[slot, below]
+        return visits

@@ -1,0 +1,79 @@
+"""Single nodes of a tree: their children, and which action is next to get one."""
+
+import numpy as np
+
+from tengen.agents.mcts.arrays import NO_ACTION, NO_CHILD, PUCT, UCT, Rule, TreeArrays
+from tengen.envs.jit import leaf_kernel
+
+
+@leaf_kernel
+def own_value(t: TreeArrays, b: int, node: int) -> float:
+    """The evaluator's value of the node for the side to move there."""
+    value = t.node_value[b, node]
+    return value if t.to_play[b, node] == 0 else -value
+
+
+@leaf_kernel
+def child_of(t: TreeArrays, b: int, node: int, action: int) -> int:
+    """The node that an action leads to, or NO_CHILD."""
+    child = t.first_child[b, node]
+    while child != NO_CHILD and t.action[b, child] != action:
+        child = t.next_sibling[b, child]
+    return child
+
+
+@leaf_kernel
+def root_prior(t: TreeArrays, rule: Rule, b: int, a: int) -> float:
+    """The prior at the root with this search's Dirichlet noise mixed in."""
+    return (1.0 - rule.noise_fraction) * abs(t.prior[b, 0, a]) + rule.noise_fraction * t.noise[b, a]
+
+
+@leaf_kernel
+def find_untried(t: TreeArrays, rule: Rule, b: int, node: int) -> None:
+    """Set the node's next untried action: the likeliest; under UCT, where priors are flat, any.
+
+    UCT begins its look-out anew each time, so that no side of the board is preferred.
+    """
+    actions = t.prior.shape[2]
+    start = 0
+    if rule.kind == UCT:
+        start = ((node * 7919 + t.nodes[b]) * 104729 + 31) % 1000003 % actions
+    best = NO_ACTION
+    best_prior = -np.inf
+    for i in range(actions):
+        a = start + i
+        if a >= actions:
+            a -= actions
+        prior = t.prior[b, node, a]
+        if prior <= 0.0:
+            continue
+        if rule.kind == UCT:
+            best = a
+            break
+        if node == 0 and rule.kind == PUCT:
+            prior = root_prior(t, rule, b, a)
+        if prior > best_prior:
+            best_prior = prior
+            best = a
+    t.untried[b, node] = best
+
+
+@leaf_kernel
+def add_child(t: TreeArrays, rule: Rule, b: int, node: int, action: int) -> int:
+    """A new node, not yet evaluated, that `action` leads to; returns its number."""
+    child = t.nodes[b]
+    t.nodes[b] += 1
+    t.parent[b, child] = node
+    t.action[b, child] = action
+    t.action_prior[b, child] = t.prior[b, node, action]
+    t.prior[b, node, action] = -t.prior[b, node, action]
+    t.visits[b, child] = 0
+    t.value_sum[b, child] = 0.0
+    t.expanded[b, child] = False
+    t.terminal[b, child] = False
+    t.first_child[b, child] = NO_CHILD
+    t.next_sibling[b, child] = t.first_child[b, node]
+    t.first_child[b, node] = child
+    if action == t.untried[b, node]:
+        find_untried(t, rule, b, node)
+    return child
