@@ -7,4 +7,10 @@ over bare network, or ours over the peer), `per_second`, `seconds`, `bytes`, and
 #: Name -> "module:function", imported when asked for.
 BENCHES = {
     "rules": "tengen.benchmarks.rules:run",
+    "network": "tengen.benchmarks.network:run",
+    "search": "tengen.benchmarks.search:run",
+    "gpu-search": "tengen.benchmarks.gpu_search:run",
+    "selfplay": "tengen.benchmarks.selfplay:run",
+    "startup": "tengen.benchmarks.startup:run",
+    "memory": "tengen.benchmarks.memory:run",
 }
