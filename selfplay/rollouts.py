@@ -57,7 +57,7 @@ class Player:
     def publish(self, weights: Weights, version: int) -> None:
         """Act by these weights from now on, in games under way too."""
         self.evaluator.load_weights(weights, version)
-        self.worker.version = version
+        self.worker.take_version(version)
 
     def collect(self, positions: int) -> tuple[Games, dict[str, float]]:
         """See `SelfPlayWorker.collect`."""

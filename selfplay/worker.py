@@ -75,6 +75,11 @@ class SelfPlayWorker:
             "seconds": time.perf_counter() - started,
         }
 
+    def take_version(self, version: int) -> None:
+        """The evaluator has new weights: games that begin from now on, or have not moved yet, are theirs."""
+        self.version = version
+        self._versions[self._plies == 0] = version
+
     def _points(self) -> int:
         return self.game.obs_shape[1] * self.game.obs_shape[2] if self.game.has_ownership else 0
 
