@@ -69,7 +69,7 @@ def play(options: str) -> None:
 
 def peak_bytes() -> int:
     """The most memory this process has held."""
-    # Not ru_maxrss where there is better: on Linux a process takes over the figure of the one that started it.
+    # Not ru_maxrss where there is better: on Linux a process inherits that of the one that started it.
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):

@@ -3,7 +3,7 @@
 OpenSpiel's side is `MCTSBot` (UCT, no solver) with `RandomRolloutEvaluator(n_rollouts=1)`, called from
 Python once a move, so that Python costs it nothing. Ours is the platform's search with the UCT rule: many
 games side by side as it is used (`ratio`), and one game alone, a leaf at a time and eight together. Both
-search positions after 0 to 8 random plies with the same budget a move, and start each move from an empty tree.
+search positions after 0 to 8 random plies with the same budget a move, each move from an empty tree.
 
 What is not the same, and why `plies_per_rollout` stands beside the figures:
 - Go: OpenSpiel's rollouts draw from all legal moves, own eyes and passes included, until two passes or

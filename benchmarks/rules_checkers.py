@@ -40,6 +40,7 @@ def measure(name: str, seconds: float) -> dict[str, float]:
     games, _, playing = playout_rate()
     return {
         "per_second": nodes / spent,
+        "games": games,
         "games_per_second": games / playing,
         "depth": depth,
         "nodes": nodes,
