@@ -12,6 +12,9 @@ import numpy as np
 from tengen.errors import MachineError
 
 PROBE_TIMEOUT_S = 5.0
+# Every HTTP/2 server, and so gRPC's, answers this with its own SETTINGS frame (RFC 9113, section 3.4).
+HTTP2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+HTTP2_SETTINGS = b"\x04"
 OBJECT_STORE_BYTES = 512 * 2**20  # weights and a few answers; Ray's default is a third of the memory
 
 
@@ -38,12 +41,16 @@ def connect(address: str | None, cpus: float) -> None:
 
 
 def probe(address: str) -> None:
-    """Raise MachineError unless somebody listens at "host:port"; Ray itself would try for a minute."""
+    """Raise MachineError unless a gRPC server answers at "host:port"; Ray itself would try for minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdecimal():
         return  # "auto" and the like, which Ray answers at once
     try:
-        socket.create_connection((host.strip("[]"), int(port)), PROBE_TIMEOUT_S).close()
+        with socket.create_connection((host.strip("[]"), int(port)), PROBE_TIMEOUT_S) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") == "0":
+                connection.sendall(HTTP2_HELLO)
+                if connection.recv(4)[3:] != HTTP2_SETTINGS:
+                    raise OSError("what listens there is something else")
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise MachineError(

@@ -7,11 +7,13 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tengen import cli
 from tengen._runtime import cache_root
 from tengen.errors import MachineError, TengenError
 from tengen.selfplay import ray_cluster
@@ -100,10 +102,33 @@ def test_nobody_listens_at_the_address(monkeypatch):
             ray_cluster.connect(address, 1)
 
 
+def test_something_else_listens_at_the_address(monkeypatch):
+    monkeypatch.setattr(ray_cluster, "PROBE_TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(MachineError, match=r"no Ray cluster answers at .* \(timed out\)"):
+            ray_cluster.connect(address, 1)
+        answering = threading.Thread(target=lambda: other.accept()[0].sendall(b"SSH-2.0-OpenSSH"))
+        other.accept()[0].close()
+        answering.start()
+        with pytest.raises(MachineError, match="what listens there is something else"):
+            ray_cluster.connect(address, 1)
+        answering.join()
+
+
+def test_training_without_its_cluster_is_one_sentence(tmp_path, capsys):
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text("game: connect4\nrollouts: {workers: 2, address: '127.0.0.1:1'}\n")
+    assert cli.main(["train", str(recipe), "--run", str(tmp_path / "run")]) == 1
+    sentence = capsys.readouterr().err.splitlines()[-1]
+    assert sentence.startswith("tengen: error: rollouts.address: no Ray cluster answers at 127.0.0.1:1")
+
+
 def test_the_cluster_token_is_for_this_user_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "so that it is put back in the end")
+        monkeypatch.delenv(name)
     before = os.umask(0)
     try:
         ray_cluster.ensure_token()
@@ -286,6 +311,7 @@ def run(program: str, **environment: str) -> list[str]:
 def test_two_actors_play_are_killed_replaced_and_leave_nothing_behind(tmp_path):
     program = """
         import json, os, psutil, ray
+        from tengen.selfplay.ray_cluster import probe
         from tengen.selfplay.ray_rollouts import RayRollouts
         from tests.selfplay_tools import small
         from tests.test_ray_rollouts import newest
@@ -293,6 +319,7 @@ def test_two_actors_play_are_killed_replaced_and_leave_nothing_behind(tmp_path):
         config = small(rollouts={"workers": 2, "opening_plies": 0})
         rollouts = RayRollouts(config)
         rollouts.publish(newest(config), 1)
+        probe(ray.get_runtime_context().gcs_address)
         versions = set(rollouts.collect().versions.tolist())
         ray.kill(rollouts._actors[0])
         for version in range(2, 6):
