@@ -84,7 +84,7 @@ class MctsAgent(Agent):
         known = search.states[slot, : search.tree.nodes[slot]]
         alike = (known["hash"] == state["hash"]) & (known["ply"] == state["ply"])
         for node in np.flatnonzero(alike):
-            if known[node].tobytes() == state[0].tobytes():
+            if (known[node : node + 1] == state).all():  # by field: bytes between fields may differ
                 search.keep(slot, int(node))
                 return True
         return False

@@ -37,7 +37,7 @@ def find_untried(t: TreeArrays, rule: Rule, b: int, node: int) -> None:
     actions = t.prior.shape[2]
     start = 0
     if rule.kind == UCT:
-        start = ((node * 7919 + t.nodes[b]) * 104729 + 31) % 1000003 % actions
+        start = (int(node) * 7919 + int(t.nodes[b]) * 104729) % 1000003 % actions
     best = NO_ACTION
     best_prior = -np.inf
     for i in range(actions):
