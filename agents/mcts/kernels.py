@@ -191,6 +191,7 @@ def write_prior(
     for a in range(len(out)):
         x = logits[a] - top
         x = x if x > PRIOR_FLOOR else PRIOR_FLOOR
+        x = x if x < np.float32(0) else np.float32(0)  # illegal actions may lie above
         y = x * np.float32(1 / 64)
         p = np.float32(1 / 720)
         p = p * y + np.float32(1 / 120)
