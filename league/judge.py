@@ -1,8 +1,11 @@
 """Ratings of a training run's checkpoints against baselines and one another, beside training."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from typing import NamedTuple
 
 from tengen.agents.base import Agent
 from tengen.agents.mcts.agent import MctsAgent
@@ -10,11 +13,13 @@ from tengen.agents.mcts.config import SearchConfig
 from tengen.agents.mcts.evaluators import NetworkLeaves
 from tengen.agents.registry import make_agent
 from tengen.console import Progress
-from tengen.envs import make_game
+from tengen.envs import Position, make_game
 from tengen.errors import TengenError
 from tengen.files import atomic_write_bytes
 from tengen.league.match import MatchResult, play_match
+from tengen.league.notation import game_suffix, game_text
 from tengen.league.ratings import Result, elo_ratings
+from tengen.machine import usable_cores
 from tengen.networks.checkpoint import load_checkpoint
 from tengen.networks.evaluator import NetworkEvaluator
 from tengen.networks.paths import STATE
@@ -22,7 +27,16 @@ from tengen.rundir import RunDir, checkpoints
 from tengen.selfplay.config import TrainConfig
 
 ANCHOR = "random"
+GAMES_KEPT = 2  # of each match beside training
 RESULTS = "evaluations.json"
+
+
+class Pair(NamedTuple):
+    """A match to play."""
+
+    label: str
+    first: Agent
+    second: Agent
 
 
 class LeagueJudge:
@@ -44,67 +58,75 @@ class LeagueJudge:
         Once `stop` says True the evaluation is dropped, and there is nothing to return.
         """
         config = self.config.evaluation
-        names = list(config.opponents)
-        results = list(self.results) or self._compare_baselines(stop)
-        newest = self._player(update)
-        scores: dict[str, float] = {}
-        for number, name in enumerate(names):
-            opponent = make_agent(name, self.game, seed=self.config.seed + number)
-            scores[name] = self._match(newest, opponent, update, results, stop)
-            opponent.close()
+        pairs = [Pair(name, self._player(update), self._baseline(name)) for name in config.opponents]
         if self._previous is not None and self._previous in checkpoints(self.run.path):
-            scores["previous"] = self._match(newest, self._player(self._previous), update, results, stop)
-        if stop() or not scores:
+            pairs.append(Pair("previous", self._player(update), self._player(self._previous)))
+        rated = len(pairs)
+        if not self.results:  # let every baseline play random once, so that the scale has no gaps
+            known = [name for name in config.opponents if name != ANCHOR]
+            pairs += [Pair(name, self._baseline(name), self._baseline(ANCHOR)) for name in known]
+        found = self._play(pairs, config.games, self.config.seed + update, stop)
+        if stop() or not rated:
             return {}
-        self.results, self._previous = results, update
+        scores = {pair.label: match.score for pair, match in zip(pairs[:rated], found, strict=False)}
+        self.results += [Result(m.first, m.second, m.wins, m.draws, m.losses) for m in found]
+        self._previous = update
         self._save()
+        for pair, match in zip(pairs[:rated], found, strict=False):
+            self._save_games(update, pair.label, match)
         ratings = elo_ratings(self.results, ANCHOR)
         rating, error = ratings[self._name(update)]
-        known = ", ".join(f"{name} {ratings[name][0]:.0f}" for name in names if name != ANCHOR)
+        known_ratings = "".join(f", {n} {ratings[n][0]:.0f}" for n in config.opponents if n != ANCHOR)
         words = [f"{'itself before' if name == 'previous' else name} {s:.0%}" for name, s in scores.items()]
         progress.say(
-            f"update {update}: rating {rating:.0f} +- {error:.0f} "
-            f"(random 0{', ' + known if known else ''}); scores against {', '.join(words)}"
+            f"update {update}: rating {rating:.0f} +- {error:.0f} (random 0{known_ratings}); "
+            f"scores against {', '.join(words)}"
         )
         return {f"score/{name}": s for name, s in scores.items()} | {"rating": rating, "rating_error": error}
 
     def final_table(self) -> list[MatchResult]:
         """The finished network against each opponent and against itself at a third of the training."""
         steps = list(checkpoints(self.run.path))
-        games = self.config.evaluation.final_games
-        newest = self._player(steps[-1])
-        opponents: list[Agent] = [
-            make_agent(name, self.game, seed=self.config.seed + 1000 + i)
-            for i, name in enumerate(self.config.evaluation.opponents)
+        pairs = [
+            Pair(name, self._player(steps[-1]), self._baseline(name))
+            for name in self.config.evaluation.opponents
         ]
         younger = younger_self(self.run)
         if younger is not None and younger != steps[-1]:
-            opponents.append(self._player(younger, f"itself at update {younger} of {steps[-1]}"))
-        results = []
-        for opponent in opponents:
-            results.append(play_match(self.game, newest, opponent, games, seed=self.config.seed + 1))
-            opponent.close()
-        return results
+            label = f"itself at update {younger} of {steps[-1]}"
+            pairs.append(Pair(label, self._player(steps[-1]), self._player(younger, label)))
+        return self._play(pairs, self.config.evaluation.final_games, self.config.seed + 1000)
 
-    def _compare_baselines(self, stop: Callable[[], bool]) -> list[Result]:
-        """Let every baseline play random once, so that the scale has no gaps."""
-        results: list[Result] = []
-        anchor = make_agent(ANCHOR, self.game, seed=self.config.seed)
-        for number, name in enumerate(self.config.evaluation.opponents):
-            if name != ANCHOR:
-                opponent = make_agent(name, self.game, seed=self.config.seed + number)
-                self._match(opponent, anchor, 0, results, stop)
-                opponent.close()
-        return results
+    def _play(
+        self, pairs: Sequence["Pair"], games: int, seed: int, stop: Callable[[], bool] | None = None
+    ) -> list[MatchResult]:
+        """Every pair's match, as many at once as there are cores."""
 
-    def _match(
-        self, first: Agent, second: Agent, update: int, results: list[Result], stop: Callable[[], bool]
-    ) -> float:
-        """The first agent's score in a match, which is added to the results."""
-        games, seed = self.config.evaluation.games, self.config.seed + update
-        found = play_match(self.game, first, second, games, seed=seed, stop=stop)
-        results.append(Result(first.name, second.name, found.wins, found.draws, found.losses))
-        return found.score
+        def match(pair: Pair) -> MatchResult:
+            found = play_match(self.game, pair.first, pair.second, games, seed=seed, stop=stop)
+            pair.first.close()
+            pair.second.close()
+            return found
+
+        with ThreadPoolExecutor(usable_cores()) as pool:
+            return list(pool.map(match, pairs))
+
+    def _save_games(self, update: int, label: str, match: MatchResult) -> None:
+        """The first pair of games of a match, for people to look at."""
+        for record in match.records[:GAMES_KEPT]:
+            played = Position(self.game)
+            for action in record.actions:
+                played.apply(action)
+            names = (match.first, match.second)
+            players = names if record.first_agent_plays == 0 else names[::-1]
+            file = re.sub(r"[^A-Za-z0-9]+", "-", f"{update:08d} {label} {record.number}") + game_suffix(
+                self.game
+            )
+            text = game_text(self.game, played, players, record.result)
+            atomic_write_bytes(self.run.path / "games" / file, text.encode())
+
+    def _baseline(self, name: str) -> Agent:
+        return make_agent(name, self.game, seed=self.config.seed)
 
     def _load(self) -> None:
         """Take up the results of a resumed run, up to its newest checkpoint. Raises TengenError."""
