@@ -20,6 +20,7 @@ from tengen.networks.heads import PolicyValueNet
 from tengen.networks.spec import spec_for
 from tengen.rundir import RunDir
 from tengen.selfplay.clock import RunClock
+from tengen.selfplay.compiling import pays
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.learner import Learner
 from tengen.selfplay.replay import Replay
@@ -39,7 +40,8 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
     torch.manual_seed(config.seed)
     game = make_game(config.game)
     network = PolicyValueNet(config.network, spec_for(game))
-    learner = Learner(network, config.learner, choose_device("auto"))
+    device = choose_device("auto")
+    learner = Learner(network, config.learner, device, compile=pays(config, device))
     replay = Replay(
         game,
         config.replay,

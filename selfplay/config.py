@@ -97,6 +97,8 @@ class LearnerConfig(ConfigModel):
     symmetries: bool = True
     threads: Annotated[int, Field(ge=0)] = 0
     """Cores of the learner; 0 is all."""
+    compile: bool | Literal["auto"] = "auto"
+    """Use torch.compile for its steps; auto: on a CPU with a C++ compiler, in runs of 20 minutes and more."""
 
 
 class EvaluationConfig(ConfigModel):

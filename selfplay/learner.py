@@ -1,7 +1,8 @@
 """The network's teacher: losses, optimizer, learning-rate schedule, moving average of the weights."""
 
+import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,20 +14,29 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tengen.errors import TengenError
 from tengen.machine import usable_cores
 from tengen.networks.hardware import cpu_bf16
-from tengen.networks.heads import PolicyValueNet
+from tengen.networks.heads import NetworkOutput, PolicyValueNet
 from tengen.networks.threads import threads as intra_op_threads
 from tengen.networks.weights import network_weights
 from tengen.selfplay import losses
+from tengen.selfplay.compiling import compiled
 from tengen.selfplay.config import LearnerConfig
 from tengen.selfplay.replay import Batch
+
+log = logging.getLogger(__name__)
 
 
 class Learner:
     """Trains `network` in place; `average` is the copy that acts, is saved and is evaluated."""
 
     def __init__(
-        self, network: PolicyValueNet, config: LearnerConfig, device: str | torch.device = "cpu"
+        self,
+        network: PolicyValueNet,
+        config: LearnerConfig,
+        device: str | torch.device = "cpu",
+        *,
+        compile: bool = False,
     ) -> None:
+        """`compile` makes steps a third faster on a CPU, after a minute or two in the first one."""
         self.config = config
         self.device = torch.device(device)
         self.network = network.to(self.device)
@@ -47,6 +57,7 @@ class Learner:
             self.optimizer = torch.optim.SGD(
                 groups, lr=config.learning_rate, momentum=config.momentum, nesterov=True
             )
+        self._forward: Callable[[Tensor], NetworkOutput] = compiled(self.network) if compile else self.network
         self._area = network.spec.height * network.spec.width
         self._low_precision = self.device.type == "cuda" or cpu_bf16() is not None
 
@@ -65,7 +76,19 @@ class Learner:
         Raises TengenError, and makes no step, when the loss is no number any more.
         """
         with intra_op_threads(self._threads):
-            return self._step(batch, progress)
+            if self.steps or self._forward is self.network:
+                return self._step(batch, progress)
+            try:
+                return self._step(batch, progress)
+            except TengenError:
+                raise
+            except Exception as error:  # whatever a compiler may come up with; training goes on without
+                log.warning(
+                    "the learner goes on without torch.compile: %s",
+                    (str(error).splitlines() or [type(error).__name__])[0],
+                )
+                self._forward = self.network
+                return self._step(batch, progress)
 
     def _step(self, batch: Batch, progress: float) -> dict[str, float]:
         for group in self.optimizer.param_groups:
@@ -102,7 +125,7 @@ class Learner:
             is_scored=self._tensor(batch.is_scored),
         )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._low_precision):
-            output = self.network(self._tensor(batch.observations))
+            output = self._forward(self._tensor(batch.observations))
         parts = {
             "policy_loss": losses.policy_loss(output.policy.float(), targets.policy),
             "value_loss": losses.value_loss(output.value.float(), targets.value),

@@ -8,7 +8,7 @@ import torch
 
 from tengen.envs import make_game
 from tengen.errors import TengenError
-from tengen.selfplay import losses
+from tengen.selfplay import compiling, losses
 from tengen.selfplay.learner import Learner
 from tengen.selfplay.replay import Batch, Replay
 from tests.selfplay_tools import network, played, small
@@ -180,3 +180,60 @@ def test_the_learner_keeps_to_its_threads(go5):
     one.network.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
     one.step(batches(go5, 1)[0])
     assert seen == [1] and torch.get_num_threads() == torch_threads
+
+
+# --- torch.compile ----------------------------------------------------------------------------------------
+
+
+def test_a_run_is_compiled_where_that_pays(monkeypatch):
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    monkeypatch.setattr(compiling, "cpp_compiler", lambda: "/usr/bin/g++")
+    for stop, expected in [
+        ({}, True),
+        ({"minutes": 20.0}, True),
+        ({"minutes": 6.0}, False),
+        ({"games": 9}, False),
+    ]:
+        assert compiling.pays(small(stop=stop), cpu) is expected
+        assert compiling.pays(small(stop=stop), cuda) is False
+        assert compiling.pays(small(stop=stop, learner={"compile": True}), cuda) is True
+        assert compiling.pays(small(stop=stop, learner={"compile": False}), cpu) is False
+    monkeypatch.setattr(compiling, "cpp_compiler", lambda: None)
+    assert compiling.pays(small(), cpu) is False
+
+
+@pytest.mark.parametrize("part", ["forward", "backward"])
+def test_a_compiler_that_fails_is_done_without(go5, monkeypatch, caplog, part):
+    def broken(network):
+        def forward(obs):
+            output = network(obs)
+            if part == "forward":
+                raise RuntimeError("g++: internal error\nand much more")
+            output.policy.register_hook(lambda _: (_ for _ in ()).throw(RuntimeError("g++: internal error")))
+            return output
+
+        return forward
+
+    monkeypatch.setattr("tengen.selfplay.learner.compiled", broken)
+    torch.manual_seed(0)
+    config = small("go5")
+    one = Learner(network(config), config.learner, compile=True)
+    first, second = batches(go5, 2)
+    found = [one.step(first), one.step(second)]
+    plain = learner()
+    assert found == [plain.step(first), plain.step(second)]
+    assert [r.getMessage() for r in caplog.records] == [
+        "the learner goes on without torch.compile: g++: internal error"
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(compiling.cpp_compiler() is None, reason="needs a C++ compiler")
+def test_compiled_steps_are_those_of_the_plain_learner(go5):
+    torch.manual_seed(0)
+    config = small("go5")
+    one, plain = Learner(network(config), config.learner, compile=True), learner()
+    for batch in batches(go5, 6):
+        found, expected = one.step(batch), plain.step(batch)
+        assert found["loss"] == pytest.approx(expected["loss"], rel=0.02)
+    assert one._forward is not one.network and one.tensors().keys() == plain.tensors().keys()
