@@ -174,5 +174,5 @@ def younger_self(run: RunDir) -> int | None:
     done = {}
     for step, folder in checkpoints(run.path).items():
         state = json.loads((folder / STATE).read_text())
-        done[step] = float(state["extra"]["loop"]["progress"]) or float(step)
+        done[step] = float(state["extra"]["loop"].get("progress") or step)
     return min(done, key=lambda step: abs(done[step] - max(done.values()) / 3)) if done else None
