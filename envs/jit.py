@@ -1,6 +1,7 @@
 """The one way in which Tengen compiles a kernel."""
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, TypeVar
 
 import numba
@@ -10,8 +11,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 def kernel(function: F) -> F:
     """Compile with an on-disk cache, without the GIL. Plain Python under NUMBA_DISABLE_JIT=1."""
-    compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return once_for_all_integers(compiled)
+    return _compiled(function)
 
 
 def leaf_kernel(function: F) -> F:
@@ -20,41 +20,59 @@ def leaf_kernel(function: F) -> F:
     The atomic counts that Numba keeps on every array argument otherwise take more than half the time of a
     short kernel that other kernels call. Interpreted under NUMBA_DISABLE_JIT=1 like any other.
     """
+    return _without_counts(function)
+
+
+def vector_kernel(function: F) -> F:
+    """A `leaf_kernel` whose float sums may be taken in any order, so that they run on vector instructions."""
+    return _without_counts(function, fastmath={"reassoc", "contract"})
+
+
+def _without_counts(function: F, **options: Any) -> F:
     try:
-        compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
+        return _compiled(function, _nrt=False, **options)
     except KeyError:  # a Numba without the option
-        return kernel(function)
-    return once_for_all_integers(compiled)
+        return _compiled(function, **options)
 
 
-def once_for_all_integers(compiled: F) -> F:
-    """Compile a kernel that other kernels call with integers of several kinds once, as for int64.
+def _compiled(function: F, **options: Any) -> F:
+    # The wrapper for C callers, which nobody is, takes a tenth of the time of compiling.
+    options |= {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    compiled = numba.njit(**options)(function)
+    is_recursive = function.__name__ in function.__code__.co_names
+    # A plain function under NUMBA_DISABLE_JIT=1 has no templates; one that calls itself cannot call a twin.
+    if hasattr(compiled, "get_call_template") and not is_recursive:
+        _compile_inner_calls_apart(compiled, function, options)
+    return compiled
+
+
+def _compile_inner_calls_apart(compiled: Any, function: Any, options: dict[str, Any]) -> None:
+    """Let other kernels call a twin of the kernel that compiles once, and without a face to Python.
 
     Numba takes `at(words, 3)` and `at(words, 4)` for calls with arguments of two types, 3 and 4, and compiles
-    both. LLVM finds the constants again where it inlines the call, so that this only costs time at the start:
-    a third of all of it.
+    both; the twin takes every signed integer as int64, and LLVM finds the constants again where it inlines
+    the call. The wrapper that unpacks Python's arguments is the larger part of a short kernel. Together that
+    is more than half the time of a first start. The twin has a name of its own because the cache on disk goes
+    by names.
     """
-    template: Any = getattr(compiled, "get_call_template", None)
-    if template is not None:  # a plain function under NUMBA_DISABLE_JIT=1 has none
+    same = FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    same.__qualname__ = f"{function.__qualname__}.inner"
+    same.__module__ = function.__module__
+    twin = numba.njit(**options, no_cpython_wrapper=True)(same)
 
-        def with_wide_integers(args: Any, kws: Any) -> Any:
-            return template([_widened(arg) for arg in args], {name: _widened(kws[name]) for name in kws})
+    def template(args: Any, kws: Any) -> Any:
+        return twin.get_call_template([_widened(arg) for arg in args], {k: _widened(kws[k]) for k in kws})
 
-        setattr(compiled, "get_call_template", with_wide_integers)  # noqa: B010
-    return compiled
+    compiled.get_call_template = template
+    compiled.get_overload = twin.get_overload
 
 
 def _widened(argument: Any) -> Any:
     plain = numba.types.unliteral(argument)
     return numba.types.int64 if isinstance(plain, numba.types.Integer) and plain.signed else plain
-
-
-def vector_kernel(function: F) -> F:
-    """A `leaf_kernel` whose float sums may be taken in any order, so that they run on vector instructions."""
-    try:
-        compiled: F = numba.njit(
-            cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"}, _nrt=False
-        )(function)
-    except KeyError:  # a Numba without the option
-        return kernel(function)
-    return compiled
