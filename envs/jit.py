@@ -8,6 +8,9 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., object])
 
+#: The twins below lean on Numba's dispatcher; versions not tried with them compile in the ordinary, slower way.
+TWINS = (0, 61) <= tuple(int(part) for part in numba.__version__.split(".")[:2]) < (0, 70)
+
 
 def kernel(function: F) -> F:
     """Compile with an on-disk cache, without the GIL. Plain Python under NUMBA_DISABLE_JIT=1."""
@@ -41,7 +44,7 @@ def _compiled(function: F, **options: Any) -> F:
     compiled = numba.njit(**options)(function)
     is_recursive = function.__name__ in function.__code__.co_names
     # A plain function under NUMBA_DISABLE_JIT=1 has no templates; one that calls itself cannot call a twin.
-    if hasattr(compiled, "get_call_template") and not is_recursive:
+    if TWINS and hasattr(compiled, "get_call_template") and not is_recursive:
         _compile_inner_calls_apart(compiled, function, options)
     return compiled
 
