@@ -8,7 +8,7 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., object])
 
-#: The twins below lean on Numba's dispatcher; versions not tried with them compile in the ordinary, slower way.
+#: The twins below lean on Numba's dispatcher; versions not tried compile in the ordinary, slower way.
 TWINS = (0, 61) <= tuple(int(part) for part in numba.__version__.split(".")[:2]) < (0, 70)
 
 
