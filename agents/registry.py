@@ -136,10 +136,13 @@ def _make_mcts(spec: AgentSpec, game: Game, seed: int) -> Agent:
         evaluator = NetworkLeaves(_network(spec, game))
     else:
         evaluator = RolloutLeaves(game, seed, _whole(spec, "rollouts", 1, 1, 10_000))
+    simulations = _whole(spec, "sims", 100, 1, 1_000_000)
+    # One leaf at a time leaves a network idle in a single long search; few searches notice so few in flight.
+    leaves = min(16, max(1, simulations // 64)) if spec.target else 1
     config = SearchConfig(
         rule=rule,  # type: ignore[arg-type]
-        simulations=_whole(spec, "sims", 100, 1, 1_000_000),
-        leaves=_whole(spec, "leaves", 1, 1, 256),
+        simulations=simulations,
+        leaves=_whole(spec, "leaves", leaves, 1, 256),
         considered=_whole(spec, "considered", 16, 1, 1000),
     )
     return MctsAgent(
@@ -176,11 +179,11 @@ AGENT_KINDS = {
             "mcts",
             "tree search, by a network or by random games to the end",
             "mcts[:CHECKPOINT][?sims=N&...]",
-            ("mcts?sims=200", "mcts:runs/demo/latest?sims=100", "mcts:models/go9?sims=1600&leaves=16"),
+            ("mcts?sims=200", "mcts:runs/demo/latest?sims=100", "mcts:models/go9?sims=1600"),
             {
                 "sims": "simulations a move (100)",
                 "rule": "gumbel (with a network), uct (without) or puct",
-                "leaves": "leaves of one game evaluated together (1)",
+                "leaves": "leaves of one game evaluated together (a network: sims / 64, 1 to 16)",
                 "considered": "actions that gumbel considers at the root (16)",
                 "rollouts": "random games a leaf, without a network (1)",
                 "temperature": "softens the choice in the first plies (0)",
