@@ -239,3 +239,15 @@ def test_an_atomic_write_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
         atomic_write_bytes(file, b"new")
     assert file.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_a_link_stays_a_link_and_a_device_a_device(tmp_path):
+    file, link, pipe = tmp_path / "file", tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(file)
+    atomic_write_bytes(link, b"new")
+    assert link.is_symlink() and file.read_bytes() == b"new"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    atomic_write_bytes(pipe, b"said")
+    assert os.read(reader, 9) == b"said" and pipe.is_fifo()
+    os.close(reader)

@@ -12,10 +12,20 @@ from tengen.errors import MachineError
 def atomic_write_bytes(path: Path | str, data: bytes) -> None:
     """Write data to path: temporary name in the same folder, fsync, rename, fsync of the folder.
 
-    Missing folders are made. Raises MachineError when the machine cannot (disk full, no permission); what
-    stood at path before then still stands there.
+    Missing folders are made. A link stays a link, and a device or pipe is written to as it is. Raises
+    MachineError when the machine cannot (disk full, no permission); what stood at path before then still
+    stands there.
     """
     path = Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        try:
+            with open(path, "wb", buffering=0) as device:
+                device.write(data)
+        except OSError as error:
+            raise MachineError(f"cannot write {path}: {error.strerror or error}") from error
+        return
+    if path.is_symlink():
+        path = path.resolve()
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
