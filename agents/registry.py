@@ -73,7 +73,7 @@ def _number(spec: AgentSpec, key: str, default: float, low: float, high: float) 
         value = float("nan")
     if not low <= value <= high:
         raise TengenError(
-            f"agent '{spec.text}': {key} must be a number from {low:g} to {high:g}, got '{text}'"
+            f"agent '{spec.text}': {key} must be a number from {low:,g} to {high:,.7g}, got '{text}'"
         )
     return value
 

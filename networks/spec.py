@@ -84,7 +84,7 @@ class NetworkSpec:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_json`. Raises TypeError, KeyError or ValueError for foreign values."""
-        if sum(length for _, length in values["policy_index"]) > MAX_ACTIONS:
+        if sum(abs(length) for _, length in values["policy_index"]) > MAX_ACTIONS:
             raise ValueError(f"a policy of more than {MAX_ACTIONS} actions")
         index = tuple(first + i for first, length in values["policy_index"] for i in range(length))
         return cls(**{**values, "policy_index": index})

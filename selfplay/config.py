@@ -9,7 +9,7 @@ from tengen.config import ConfigModel
 from tengen.networks.spec import NetworkConfig
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class PlayoutCap(ConfigModel):
@@ -35,11 +35,11 @@ class Resignation(ConfigModel):
 class RolloutsConfig(ConfigModel):
     """Who plays the games, and how."""
 
-    workers: Annotated[int, Field(ge=0)] = 0
+    workers: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Ray actors; 0 plays in this process."""
-    threads: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Threads of this process; 0 is one a core."""
-    games: Count = 192
+    games: Annotated[int, Field(ge=1, le=100_000)] = 192
     """Games side by side in each thread or actor."""
     positions_per_update: Count = 4096
     """Recorded positions between two updates of the acting weights."""
@@ -57,7 +57,7 @@ class RolloutsConfig(ConfigModel):
     """Ray cluster to join; none starts one here."""
     cpus_per_worker: Annotated[float, Field(ge=0)] = 1.0
     gpus_per_worker: Annotated[float, Field(ge=0)] = 0.0
-    in_flight: Count = 2
+    in_flight: Annotated[int, Field(ge=1, le=100)] = 2
     """Calls outstanding at each actor."""
 
 
@@ -74,7 +74,7 @@ class ReplayConfig(ConfigModel):
 class LearnerConfig(ConfigModel):
     """How the network learns from the window."""
 
-    batch_size: Count = 512
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 512
     samples_per_position: Annotated[float, Field(gt=0)] = 2.0
     """How often each new position is trained on; the loop keeps this ratio of training to self-play."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
@@ -95,7 +95,7 @@ class LearnerConfig(ConfigModel):
     ownership_weight: Annotated[float, Field(ge=0)] = 0.3
     score_weight: Annotated[float, Field(ge=0)] = 0.1
     symmetries: bool = True
-    threads: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Cores of the learner; 0 is all."""
     compile: bool | Literal["auto"] = "auto"
     """Use torch.compile for its steps; auto: on a CPU with a C++ compiler, in runs of 20 minutes and more."""
@@ -105,13 +105,13 @@ class EvaluationConfig(ConfigModel):
     """Matches of the newest network against baselines and its younger selves, beside training."""
 
     every_minutes: Annotated[float, Field(gt=0)] = 5.0
-    games: Annotated[int, Field(ge=2)] = 40
+    games: Annotated[int, Field(ge=2, le=1_000_000)] = 40
     """Per opponent and evaluation."""
-    simulations: Annotated[int, Field(ge=0)] = 32
+    simulations: Annotated[int, Field(ge=0, le=1_000_000)] = 32
     """Of the network's search."""
     opponents: list[str] = Field(default_factory=lambda: ["random"])
     """Agent strings."""
-    final_games: Annotated[int, Field(ge=0)] = 0
+    final_games: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Games per opponent of the table at the end of the run; 0 is no table."""
 
 
@@ -138,7 +138,7 @@ class TrainConfig(ConfigModel):
     kind: Literal["alphazero"] = "alphazero"
     game: str
     """As `tengen games` lists them."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**62)] = 0
     network: NetworkConfig = NetworkConfig()
     search: SearchConfig = SearchConfig()
     rollouts: RolloutsConfig = RolloutsConfig()

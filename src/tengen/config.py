@@ -23,7 +23,9 @@ SHIPPED = Path(__file__).parent / "configs"
 class ConfigModel(BaseModel):
     """Base of every configuration: frozen, no unknown keys, strict types (an int serves as a float)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 def shipped_recipes() -> list[str]:
@@ -37,10 +39,12 @@ def find_config(path: str | Path) -> Path:
     A file wins over a shipped recipe of the same name. Raises TengenError with the nearest names.
     """
     given = Path(path)
+    if not str(path).strip():
+        raise TengenError(f"the name of the configuration is empty; {_recipes_hint()}")
     if given.is_file():
         return given
     parent = given.parent.as_posix()
-    if parent in (".", "configs") and given.suffix in ("", ".yaml", ".yml") and given.stem:
+    if parent in (".", "configs") and given.suffix in ("", ".yaml") and given.stem:
         shipped = SHIPPED / f"{given.stem}.yaml"
         if shipped.is_file():
             return shipped

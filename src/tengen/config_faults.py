@@ -45,19 +45,29 @@ def describe(
     """
     faults = error.errors(include_url=False)
     fault = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-    path = _path_in(data, fault["loc"])
+    path = _path_in(data, fault)
     key = ".".join(map(str, path))
-    if key and any(
-        f"{key}.".startswith(f"{name}.") or name.startswith((f"{key}.", f"{key}[")) for name in overrides
-    ):
+    if key and any(_overlap(key, name) for name in overrides):
         source = "command line"
-    sentence = _sentence(fault, path, model)
+    rivals = [other for other in faults if _path_in(data, other) == path]
+    sentence = _neither(rivals) or _sentence(fault, path, model)
     return f"{source}: {key}: {sentence}" if key else f"{source}: {sentence}"
 
 
 def _overlap(key: str, override: str) -> bool:
     """Whether one of the dotted keys holds the other."""
     return f"{key}.".startswith(f"{override}.") or override.startswith((f"{key}.", f"{key}["))
+
+
+def _neither(faults: Sequence[ErrorDetails]) -> str | None:
+    """What a union of plain types would take, where that can be said: each member has a fault of its own."""
+    wanted = [
+        WANTED.get(fault["type"]) or (fault["type"] == "literal_error" and str(fault["ctx"]["expected"]))
+        for fault in faults
+    ]
+    if len(faults) < 2 or not all(wanted):
+        return None
+    return f"{_show(faults[0]['input'])} is not {' or '.join(map(str, wanted))}"
 
 
 def _sentence(fault: ErrorDetails, path: list[str | int], model: type[BaseModel]) -> str:
@@ -95,16 +105,16 @@ def _show(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _path_in(data: Any, loc: tuple[str | int, ...]) -> list[str | int]:
+def _path_in(data: Any, fault: ErrorDetails) -> list[str | int]:
     """The fault's place in the file: pydantic's location without the names of a union's members."""
     path: list[str | int] = []
-    for depth, part in enumerate(loc):
+    for part in fault["loc"]:
         inside = (isinstance(data, dict) and part in data) or (
             isinstance(data, list) and isinstance(part, int) and part < len(data)
         )
         if inside:
             data = data[part]
-        elif not isinstance(data, dict) or depth + 1 < len(loc):
+        elif fault["type"] != "missing" or part != fault["loc"][-1]:
             continue
         path.append(part)
     return path
