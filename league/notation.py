@@ -50,7 +50,7 @@ def game_text(game: Game, played: Position, players: tuple[str, str], result: st
 def _load_pdn(path: Path | str, game: Game) -> Position:
     from tengen.envs.checkers.pdn import iter_pdn, start_of
 
-    record = next(iter_pdn(io.StringIO(read_text(path))), None)
+    record = next(iter_pdn(io.BytesIO(read_bytes(path))), None)
     if record is None:
         raise TengenError(f"{path}: no game in this file; expected PDN")
     if record.fault:
@@ -86,7 +86,7 @@ def _load_sgf(path: Path | str, game: Game) -> Position:
             raise TengenError(f"the game is on {record.size}x{record.size}, and {game.name} was asked for")
         position = Position(game, game.from_colors(record.setup, record.first_player))
         for action in record.actions:
-            position.apply(action)
+            position.play(game.format_action(position.state, action))  # says why a move is illegal
     except TengenError as error:
         raise TengenError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     return position
@@ -165,9 +165,12 @@ def read_text(path: Path | str) -> str:
 def read_bytes(path: Path | str) -> bytes:
     """A user's file. Raises TengenError if it cannot be read."""
     try:
-        return Path(path).read_bytes()
+        data = Path(path).read_bytes()
     except OSError as error:
         raise TengenError(f"{path}: cannot be read: {error.strerror}") from None
+    if data.startswith(b"\x1f\x8b"):
+        raise TengenError(f"{path}: is gzipped; unpack it first, as with gunzip")
+    return data
 
 
 def unused_name(folder: Path, number: int, suffix: str) -> Path:

@@ -102,6 +102,8 @@ def load_checkpoint(path: Path | str, game: HasNames | None = None) -> tuple[Pol
 
 
 def _read_bytes(file: Path) -> bytes:
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        raise TengenError(f"{file}: is a device, not a file; the checkpoint is damaged")
     try:
         data = file.read_bytes()
     except FileNotFoundError:

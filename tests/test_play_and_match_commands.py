@@ -245,6 +245,8 @@ def test_a_saved_game_goes_on_where_it_was(
         (["connect4", "--color", "red"], "--color red is not a side of connect4; it has x and o"),
         (["connect4", "--color", "o", "--first"], "contradict each other"),
         (["connect4", "--opponent", "nobody"], "unknown agent 'nobody'"),
+        (["connect4", "--opponent", "random", "--seed", "-1"], "--seed -1 is out of range"),
+        (["connect4", "--opponent", "random", "--save", ""], "--save is empty"),
         (["go5", "--load", "/nowhere/x.sgf", "--opponent", "human"], "/nowhere/x.sgf: cannot be read"),
         (["checkers", "--load", "/nowhere/x.pdn", "--opponent", "human"], "/nowhere/x.pdn: cannot be read"),
     ],
@@ -254,9 +256,16 @@ def test_play_refuses_wrong_arguments_in_one_sentence(tengen, arguments: list[st
     assert (code, out) == (2, "") and message in err and err.count("\n") == 1
 
 
+def test_play_says_which_move_of_a_record_is_illegal(tengen, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "game.sgf"
+    file.write_text("(;GM[1]SZ[5];B[aa];W[aa])")
+    code, _, err = tengen("play", "go5", "--opponent", "human", "--load", str(file))
+    assert code == 2 and "game.sgf: A5 is illegal: the point is occupied" in err
+
+
 @pytest.mark.parametrize("name", ["go5", "checkers", "connect4"])
 @pytest.mark.parametrize(
-    "content", [b"", b"\xff\xfe\0junk", b"hello", b"(;B[zz]", b'[Event "x"]\n1. 11-99 *']
+    "content", [b"", b"\xff\xfe\0junk", b"hello", b"(;B[zz]", b'[Event "x"]\n1. 11-99 *', b"\x1f\x8b\x08"]
 )
 def test_play_refuses_a_damaged_game(tengen, tmp_path: Path, name: str, content: bytes) -> None:  # type: ignore[no-untyped-def]
     file = tmp_path / "game"

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import tarfile
 import tracemalloc
 from pathlib import Path
@@ -21,7 +22,7 @@ PDN = """[Event "Good"]
 1. 11-15 23-19 2. 8-11 22-17 3. 11-16 24-20 1-0
 
 """
-DATA = Path("/work/shared/data")
+DATA = Path(os.environ.get("TENGEN_TEST_DATA", "nowhere"))  # large collections, on machines that hold them
 
 
 def check(capsys: pytest.CaptureFixture[str], *files: Path | str) -> tuple[int, dict[str, object], str]:
@@ -221,6 +222,26 @@ def test_repetition_is_judged_by_the_records_own_rules(
     assert "superko" in result["faults"][0]["reason"]  # type: ignore[index]
     main(["records", "check", str(file), "--json", "--rules", "simple"])
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["legal"] == 3
+
+
+CUT_OFF = {
+    "cut off": (b"(;GM[1]SZ[9];B[aa];W[bb", "cut off"),
+    "othello": (b"(;GM[2]SZ[8];B[aa])", "GM[2] is not Go"),
+    "nested without end": (b"(;SZ[9]" + b"(;B[aa]" * 50_000, "cut off"),
+    "unclosed comment": (b"1. 11-15 {and then", "never closed"),
+}
+
+
+@pytest.mark.parametrize("kind", CUT_OFF)
+def test_a_file_without_one_game_that_can_be_read_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    content, reason = CUT_OFF[kind]
+    file = tmp_path / "games"
+    file.write_bytes(content)
+    code, result, err = check(capsys, file)
+    assert code == 2 and reason in err
+    assert (result["games"], result["parsed"], len(result["faults"])) == (1, 0, 1)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("name", "message"), [("none.pdn", "does not exist"), ("", "is a folder")])

@@ -17,7 +17,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table."""
     from tengen.console import emit_json, table
-    from tengen.envs.registry import game_names, make_game, option_defaults
+    from tengen.envs.registry import alias_options, game_names, make_game, option_defaults
 
     games = [(name, make_game(name)) for name in game_names()]
     if args.json:
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
                 "actions": game.num_actions,
                 "observation": game.obs_shape,
                 "max_plies": game.max_plies,
-                "options": option_defaults(type(game)),
+                "options": option_defaults(type(game)) | alias_options(name),
             }
             for name, game in games
         ]

@@ -41,6 +41,11 @@ def run(args: argparse.Namespace) -> int:
     from tengen.envs.registry import make_game
     from tengen.league.notation import load_game
 
+    if args.seed < 0:
+        raise TengenError(f"--seed {args.seed} is out of range; it must be 0 or more")
+    for option in ("load", "save"):
+        if getattr(args, option) == "":
+            raise TengenError(f"--{option} is empty; it names a file, as in --{option} game.sgf")
     game = make_game(args.game)
     human = _side(game, args.color, args.first)
     position = load_game(args.load, game) if args.load else Position(game)

@@ -23,8 +23,8 @@ def add_parser(subparsers: Any) -> None:
         help="replay every game and report the first fault of each bad one",
         description="Replay every game of SGF (Go) and PDN (checkers) files, which may be gzipped. Says how "
         "many games there are, can be read and are legal, and the first fault of each bad one. Exit code 0 "
-        "when every file could be read to its end, whatever its games are like; 2 when one could not, or "
-        "holds no games.",
+        "when every file could be read to its end, even if some of its games are bad; 2 when one could not, "
+        "or holds no game that can be read.",
     )
     check.add_argument("files", metavar="FILE", nargs="+", help="a .sgf, .pdn, .sgf.gz or .pdn.gz file")
     check.add_argument(
@@ -46,13 +46,15 @@ def run(args: argparse.Namespace) -> int:
 
     for file in args.files:
         if not Path(file).is_file():
-            what = "is a folder" if Path(file).is_dir() else "does not exist"
+            found = "is a folder" if Path(file).is_dir() else "is a device"
+            what = found if Path(file).exists() else "does not exist"
             raise TengenError(f"{file} {what}; expected an SGF or PDN file")
     tallies: dict[str, Tally] = {}
     faults: list[Fault] = []
     broken: list[str] = []
     with Progress("checking", unit="games") as progress:
         for file in args.files:
+            first: Fault | None = None
             tally = tallies.setdefault(file, Tally())
             try:
                 for checked in check_file(file, args.rules):
@@ -60,9 +62,13 @@ def run(args: argparse.Namespace) -> int:
                     if checked.fault is not None:
                         _note(checked.fault, faults, args.json)
                     progress.advance(note=file)
+                    first = first or checked.fault
             except TengenError as error:
                 broken.append(str(error))
                 _note(Fault(file, 0, 0, str(error).removeprefix(f"{file}: ")), faults, args.json)
+            else:
+                if first is not None and not tally.parsed:
+                    broken.append(f"{file}: no game in it can be read: {first.reason}")
     rows = [[file, tally.games, tally.parsed, tally.legal] for file, tally in tallies.items()]
     table(["file", "games", "parsed", "legal"], rows)
     if args.json:
@@ -72,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
         }
         emit_json({"files": len(args.files), **total, "faults": [fault._asdict() for fault in faults]})
     if broken:
-        more = f" (and {len(broken) - 1} more files)" if len(broken) > 1 else ""
+        rest = len(broken) - 1
+        more = f" (and {rest} more file{'s' if rest > 1 else ''})" if rest else ""
         raise TengenError(f"{broken[0]}{more}")
     return 0
 

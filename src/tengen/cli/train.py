@@ -41,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
         if args.run:
             raise TengenError("--run and --resume exclude each other; --resume names the run to go on with")
         return _resume(Path(args.resume), [word for word in (args.config, *args.overrides) if word])
+    if args.run is not None and not args.run.strip():
+        raise TengenError("--run is empty; it names the folder of the run, as in --run runs/mine")
     if not args.config:
         raise TengenError("train needs a recipe, as in 'tengen train configs/demo.yaml', or --resume DIR")
     config = load_config(args.config, TrainConfig, args.overrides)
