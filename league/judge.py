@@ -78,10 +78,12 @@ class LeagueJudge:
         rating, error = ratings[self._name(update)]
         known_ratings = "".join(f", {n} {ratings[n][0]:.0f}" for n in config.opponents if n != ANCHOR)
         words = [f"{'itself before' if name == 'previous' else name} {s:.0%}" for name, s in scores.items()]
-        progress.say(
+        line = (
             f"update {update}: rating {rating:.0f} +- {error:.0f} (random 0{known_ratings}); "
             f"scores against {', '.join(words)}"
         )
+        progress.say(line)
+        self.run.log(line)
         return {f"score/{name}": s for name, s in scores.items()} | {"rating": rating, "rating_error": error}
 
     def final_table(self) -> list[MatchResult]:

@@ -54,6 +54,7 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
     saved = Saved(config, learner, replay, rng, clock)
     with Progress("starting", total=None) as starting:
         starting.say(f"{run.path}: {config.game}, {network.parameter_count():,} weights")
+        run.log(f"{config.game}, {network.parameter_count():,} weights, {device}")
         rollouts = make_rollouts(config)
     with contextlib.closing(rollouts):
         if resume:
@@ -80,6 +81,7 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
                 run.append_metrics({"step": clock.update, **metrics})
             if (newest := run.latest_checkpoint()) is None or newest[0] != clock.update:
                 save(saved, run, rollouts)
+    run.log(f"{'finished' if clock.is_over else 'stopped'} at update {clock.update}, saved")
     return clock.is_over
 
 
