@@ -39,6 +39,13 @@ def option_defaults(cls: type[Game]) -> dict[str, object]:
     return {p.name: None if p.default is p.empty else p.default for p in named}
 
 
+def alias_options(name: str) -> dict[str, object]:
+    """The options that a short name sets, such as {"size": 5} for go5; none for other names."""
+    words = ALIASES.get(name, "").partition(":")[2].split(",")
+    pairs = (word.partition("=") for word in words if word)
+    return {key: int(value) for key, _, value in pairs}
+
+
 @lru_cache(maxsize=64)
 def make_game(name: str) -> Game:
     """The game that a name stands for: an alias, a family, or `family:key=value,...`.

@@ -122,6 +122,7 @@ def test_games_are_listed_with_their_sizes(capsys):
     assert games["connect4"]["actions"] == 7
     assert games["go19"]["observation"][1:] == [19, 19]
     assert "komi" in games["go9"]["options"]
+    assert games["go5"]["options"]["size"] == 5
 
 
 def test_agents_are_explained(capsys):
