@@ -8,6 +8,7 @@ from pathlib import Path
 from tengen.envs.game import Game
 from tengen.envs.position import Position
 from tengen.errors import IllegalMove, TengenError
+from tengen.files import read_fault
 
 SUFFIXES = {"go": ".sgf", "checkers": ".pdn"}
 
@@ -163,11 +164,11 @@ def read_text(path: Path | str) -> str:
 
 
 def read_bytes(path: Path | str) -> bytes:
-    """A user's file. Raises TengenError if it cannot be read."""
+    """A user's file. Raises TengenError if it is not there, MachineError if it cannot be read."""
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise TengenError(f"{path}: cannot be read: {error.strerror}") from None
+        raise read_fault(path, error) from None
     if data.startswith(b"\x1f\x8b"):
         raise TengenError(f"{path}: is gzipped; unpack it first, as with gunzip")
     return data

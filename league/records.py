@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tengen.errors import TengenError
+from tengen.files import read_fault
 
 DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
 PEEK = 1 << 16  # bytes looked at to tell what a file is
@@ -108,7 +109,7 @@ def check_file(path: Path | str, rules: str | None = None) -> Iterator[Checked]:
     except DAMAGE as error:
         raise TengenError(f"{path}: the gzip compression is damaged: {error}") from None
     except OSError as error:
-        raise TengenError(f"{path}: cannot be read: {error.strerror}") from None
+        raise read_fault(path, error) from None
 
 
 def _format(head: bytes, path: Path) -> str:

@@ -1,9 +1,10 @@
 """Where the checkpoint is that a user names: a folder, a file in it, a run, or a network that ships."""
 
+import os
 from pathlib import Path
 
 import tengen
-from tengen.errors import TengenError
+from tengen.errors import MachineError, TengenError
 from tengen.rundir import checkpoints
 from tengen.words import nearest
 
@@ -36,6 +37,9 @@ def find_checkpoint(path: Path | str) -> Path:
 
 
 def _newest(run: Path) -> Path:
+    rooms = run / "checkpoints"
+    if rooms.is_dir() and not os.access(rooms, os.R_OK | os.X_OK):
+        raise MachineError(f"{rooms}: cannot be read: Permission denied")
     folders = list(checkpoints(run).values())
     if not folders:
         raise TengenError(f"{run}: has no checkpoint yet")

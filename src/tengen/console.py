@@ -147,7 +147,7 @@ def table(
     title: str | None = None,
     stream: TextIO | None = None,
 ) -> None:
-    """Print a table: drawn on a terminal, aligned plain text anywhere else. Numbers stand to the right."""
+    """Print a table: drawn on a terminal that is wide enough, or else aligned text. Numbers stand to the right."""
     stream = stream or sys.stdout
     cells = [list(row) for row in rows]
     right = [
@@ -162,12 +162,17 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(file=stream)
+    widths = [max(len(cell) for cell in column) for column in zip(columns, *text, strict=True)]
+    if sum(widths) + 3 * len(widths) + 1 > console.width:  # lines between the columns would break their words
+        print(plain_table(columns, text, right, title, console.width), file=stream)
+        return
     drawn = Table(title=title and Text(title), title_justify="left", header_style="bold")
     for i, column in enumerate(columns):
         drawn.add_column(Text(column), justify="right" if right[i] else "left", overflow="fold")
     for row in text:
         drawn.add_row(*(Text(cell) for cell in row))
-    Console(file=stream).print(drawn)
+    console.print(drawn)
 
 
 def plain_table(

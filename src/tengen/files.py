@@ -1,12 +1,13 @@
 """Writing to disk so that a reader sees the old file or the whole new one, never a part."""
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from tengen.errors import MachineError
+from tengen.errors import MachineError, TengenError
 
 
 def atomic_write_bytes(path: Path | str, data: bytes) -> None:
@@ -18,11 +19,8 @@ def atomic_write_bytes(path: Path | str, data: bytes) -> None:
     """
     path = Path(path)
     if path.exists() and not path.is_file() and not path.is_dir():
-        try:
-            with open(path, "wb", buffering=0) as device:
-                device.write(data)
-        except OSError as error:
-            raise MachineError(f"cannot write {path}: {error.strerror or error}") from error
+        with disk_faults(path, "write"), open(path, "wb", buffering=0) as device:
+            device.write(data)
         return
     if path.is_symlink():
         path = path.resolve()
@@ -44,9 +42,29 @@ def atomic_write_bytes(path: Path | str, data: bytes) -> None:
         raise MachineError(f"cannot write {path}: {error.strerror or error}") from error
 
 
+def read_fault(path: Path | str, error: OSError) -> TengenError:
+    """What to raise for a user's file that cannot be read: the user's fault if it is not there or a folder."""
+    wrong_name = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError)
+    return (TengenError if wrong_name else MachineError)(f"{path}: cannot be read: {error.strerror}")
+
+
 def atomic_write_text(path: Path | str, text: str) -> None:
     """`atomic_write_bytes` of text as UTF-8."""
     atomic_write_bytes(path, text.encode())
+
+
+def check_writable(path: Path | str) -> None:
+    """Raise MachineError where `atomic_write_bytes` could not write the path: for long work, before it."""
+    folder = Path(path).absolute().parent
+    with disk_faults(path, "write"):
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if Path(path).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 
 
 def fsync_folder(folder: Path | str) -> None:

@@ -107,8 +107,8 @@ def report(facts: dict[str, Any]) -> list[list[str]]:
 
 NO_COMPILER = "none; networks run uncompiled and slower; install g++ (Debian, Ubuntu: apt install g++)"
 NO_ENGINE = {
-    "gnugo": "not found; matches against GNU Go need it (Debian, Ubuntu: apt install gnugo)",
-    "stockfish": "not found; only agents named uci:stockfish need it (Debian, Ubuntu: apt install stockfish)",
+    "gnugo": "not found; Tengen runs without it (Debian, Ubuntu: apt install gnugo)",
+    "stockfish": "not found; Tengen runs without it (Debian, Ubuntu: apt install stockfish)",
 }
 
 

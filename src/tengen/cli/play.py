@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from tengen.cli.play_session import Session
     from tengen.envs.position import Position
     from tengen.envs.registry import make_game
+    from tengen.files import check_writable
     from tengen.league.notation import load_game
 
     if args.seed < 0:
@@ -46,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     for option in ("load", "save"):
         if getattr(args, option) == "":
             raise TengenError(f"--{option} is empty; it names a file, as in --{option} game.sgf")
+    if args.save:
+        check_writable(args.save)
     game = make_game(args.game)
     human = _side(game, args.color, args.first)
     position = load_game(args.load, game) if args.load else Position(game)

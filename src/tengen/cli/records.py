@@ -24,7 +24,7 @@ def add_parser(subparsers: Any) -> None:
         description="Replay every game of SGF (Go) and PDN (checkers) files, which may be gzipped. Says how "
         "many games there are, can be read and are legal, and the first fault of each bad one. Exit code 0 "
         "when every file could be read to its end, even if some of its games are bad; 2 when one could not, "
-        "or holds no game that can be read.",
+        "or holds no game that can be read; 1 when the machine refused.",
     )
     check.add_argument("files", metavar="FILE", nargs="+", help="a .sgf, .pdn, .sgf.gz or .pdn.gz file")
     check.add_argument(
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
             raise TengenError(f"{file} {what}; expected an SGF or PDN file")
     tallies: dict[str, Tally] = {}
     faults: list[Fault] = []
-    broken: list[str] = []
+    broken: list[TengenError] = []
     with Progress("checking", unit="games") as progress:
         for file in args.files:
             first: Fault | None = None
@@ -64,11 +64,11 @@ def run(args: argparse.Namespace) -> int:
                     progress.advance(note=file)
                     first = first or checked.fault
             except TengenError as error:
-                broken.append(str(error))
+                broken.append(error)
                 _note(Fault(file, 0, 0, str(error).removeprefix(f"{file}: ")), faults, args.json)
             else:
                 if first is not None and not tally.parsed:
-                    broken.append(f"{file}: no game in it can be read: {first.reason}")
+                    broken.append(TengenError(f"{file}: no game in it can be read: {first.reason}"))
     rows = [[file, tally.games, tally.parsed, tally.legal] for file, tally in tallies.items()]
     table(["file", "games", "parsed", "legal"], rows)
     if args.json:
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     if broken:
         rest = len(broken) - 1
         more = f" (and {rest} more file{'s' if rest > 1 else ''})" if rest else ""
-        raise TengenError(f"{broken[0]}{more}")
+        raise type(broken[0])(f"{broken[0]}{more}")
     return 0
 
 
