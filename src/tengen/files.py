@@ -43,7 +43,7 @@ def atomic_write_bytes(path: Path | str, data: bytes) -> None:
 
 
 def read_fault(path: Path | str, error: OSError) -> TengenError:
-    """What to raise for a user's file that cannot be read: the user's fault if it is not there or a folder."""
+    """What to raise for a file that cannot be read: the user's fault if it is not there or a folder."""
     wrong_name = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError)
     return (TengenError if wrong_name else MachineError)(f"{path}: cannot be read: {error.strerror}")
 
