@@ -1,5 +1,6 @@
 """A match: two agents, many games side by side in lock-step, colours alternating."""
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -111,11 +112,13 @@ def play_match(
     if random_plies is None:
         random_plies = 0 if openings else default_random_plies(game)
     agents = (first, second)
-    starts = _openings(game, (games + 1) // 2, openings or [()], random_plies, seed)
+    more_starts = _openings(game, openings or [()], random_plies, seed)
+    starts: list[list[int]] = []
     records: list[GameRecord] = []
     began = time.perf_counter()
     for begin in range(0, games, parallel):
         numbers = np.arange(begin, min(games, begin + parallel))
+        starts += itertools.islice(more_starts, int(numbers[-1]) // 2 + 1 - len(starts))
         for agent in agents:
             agent.start(game, len(numbers))
         for record in _play_wave(game, agents, numbers, starts, stop):
@@ -203,20 +206,21 @@ def replay(game: Game, state: States, actions: Sequence[int]) -> None:
 
 
 def _openings(
-    game: Game, count: int, openings: Sequence[Sequence[int]], random_plies: int, seed: int
-) -> list[list[int]]:
-    """`count` action lists that leave the game undecided, repeated only when new ones are hard to find."""
+    game: Game, openings: Sequence[Sequence[int]], random_plies: int, seed: int
+) -> Iterator[list[int]]:
+    """Action lists that leave the game undecided, without end; repeated when new ones are hard to find."""
     seen: set[tuple[int, ...]] = set()
-    starts = []
-    for pair in range(count):
+    tries = 20 if random_plies else 1
+    for pair in itertools.count():
         rng = np.random.default_rng([seed, pair])
-        for _ in range(20 if random_plies else 1):
+        for _ in range(tries):
             opening = _extend(game, openings[pair % len(openings)], random_plies, rng)
             if tuple(opening) not in seen:
                 break
+        else:
+            tries = max(1, tries - 1)  # there are few left; a long match need not look for all of them
         seen.add(tuple(opening))
-        starts.append(opening)
-    return starts
+        yield opening
 
 
 def _extend(game: Game, opening: Sequence[int], plies: int, rng: np.random.Generator) -> list[int]:

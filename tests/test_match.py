@@ -114,6 +114,15 @@ def test_slots_are_filled_in_waves_that_agents_are_told_of() -> None:
     assert [record.number for record in result.records] == list(range(7))
 
 
+def test_a_long_match_begins_at_once() -> None:
+    """The openings of ten million games are not all made before the first one is played."""
+    game = make_game("connect4")
+    asked: list[int] = []
+    agents = Scripted("low", lowest), Scripted("low too", lowest)
+    play_match(game, *agents, 10**7, parallel=4, stop=lambda: asked.append(1) is None and len(asked) > 3)
+    assert len(asked) > 3
+
+
 def test_a_stopped_match_counts_its_finished_games() -> None:
     game = make_game("connect4")
     seen: list[GameRecord] = []

@@ -147,7 +147,7 @@ def table(
     title: str | None = None,
     stream: TextIO | None = None,
 ) -> None:
-    """Print a table: drawn on a terminal that is wide enough, else aligned text. Numbers stand to the right."""
+    """Print a table: drawn on a wide enough terminal, aligned text elsewhere. Numbers stand to the right."""
     stream = stream or sys.stdout
     cells = [list(row) for row in rows]
     right = [
