@@ -36,12 +36,6 @@ def random_below(rng: NDArray[np.uint64], n: int) -> int:
     return np.int64((high * np.uint64(n)) >> np.uint64(32))  # type: ignore[return-value]
 
 
-@kernel
-def random_unit(rng: NDArray[np.uint64]) -> float:
-    """A uniform float in [0, 1) with 53 bits."""
-    return np.float64(random_u64(rng) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
-
-
 def make_rng(seed: int) -> NDArray[np.uint64]:
     """A stream for kernels."""
     return np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64)

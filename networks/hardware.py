@@ -34,11 +34,6 @@ def cpu_bf16() -> str | None:
     return "AVX512-BF16" if "avx512_bf16" in flags else None
 
 
-def cpu_has_bf16() -> bool:
-    """Whether this processor has a unit that makes bfloat16 fast."""
-    return cpu_bf16() is not None
-
-
 @lru_cache(maxsize=1)
 def cpp_compiler() -> str | None:
     """Path of the C++ compiler that torch.compile would use, or None."""

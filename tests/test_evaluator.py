@@ -19,7 +19,6 @@ from tengen.networks.evaluator import NetworkEvaluator, padded_size
 from tengen.networks.folding import InferenceNet
 from tengen.networks.heads import LOSS, WIN, PolicyValueNet
 from tengen.networks.measure import measure
-from tengen.networks.threads import single_threaded
 from tengen.networks.weights import network_weights
 from tests.nets import SMALL, Shapes, lived_in, observations
 
@@ -143,7 +142,7 @@ def test_two_threads_with_an_evaluator_each() -> None:
     mine = torch.get_num_threads()
 
     def rollout(_: int) -> NDArray[np.float32]:
-        single_threaded()
+        torch.set_num_threads(1)
         evaluator = NetworkEvaluator(network, device="cpu", threads=1)
         meeting.wait(timeout=60)
         for _ in range(20):

@@ -25,6 +25,15 @@ def test_every_room_at_the_root_is_linked_into_the_package():
         assert link.resolve() == ROOT / room
 
 
+def test_rooms_import_only_from_those_below_them():
+    order = ("envs", "networks", "agents", "selfplay", "league")
+    for floor, room in enumerate(order):
+        above = "|".join((*order[floor + 1 :], "cli", "benchmarks"))
+        for file in (ROOT / room).rglob("*.py"):
+            if file.name != "gym.py":  # its opponents are agents, imported when asked for
+                assert not re.search(rf"(from|import) tengen\.({above})\b", file.read_text()), file
+
+
 def test_every_dependency_has_its_version_pinned():
     pins = {}
     for line in (ROOT / "constraints.txt").read_text().splitlines():
