@@ -219,11 +219,13 @@ def test_a_file_that_may_not_be_read_is_the_machines_fault(recipe, monkeypatch):
     st.builds(
         Recipe,
         game=st.text(),
-        search=st.builds(Search, simulations=st.integers(1, 1000), c_scale=st.floats(allow_nan=False)),
+        search=st.builds(
+            Search, simulations=st.integers(1, 1000), c_scale=st.floats(allow_nan=False, allow_infinity=False)
+        ),
         network=st.builds(
             Network,
             channels=st.lists(st.integers(14, 99)).map(tuple),
-            dropout=st.none() | st.floats(allow_nan=False),
+            dropout=st.none() | st.floats(allow_nan=False, allow_infinity=False),
         ),
         symmetries=st.booleans(),
     )
