@@ -70,6 +70,8 @@ def make_game(name: str) -> Game:
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not value:
             raise TengenError(f"game '{name}': option '{part}' is not of the form key=value")
+        if key in options:
+            raise TengenError(f"game '{name}': option '{key}' is given twice")
         options[key] = value
     names = list(option_defaults(cls))
     for key in options:

@@ -4,6 +4,7 @@ import argparse
 import errno
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -76,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.environ.get("TENGEN_DEBUG") == "1":
             raise
         sentence, code = explain(error)
+        sentence = re.sub(r"\S{300,}", lambda word: f"{word[0][:60]}...", sentence)
         print(f"tengen: error: {sentence}", file=sys.stderr)
         return code
 
@@ -114,7 +116,7 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, OSError) and error.errno is not None:
         what = f"{error.filename}: " if error.filename else ""
         more = "; free some space and run it again" if error.errno == errno.ENOSPC else ""
-        return f"{what}{error.strerror}{more}", 1
+        return f"{what}{error.strerror}{more}", 2 if error.errno == errno.ENAMETOOLONG else 1
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     return f"unexpected {text} (TENGEN_DEBUG=1 shows where)", 1
