@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 ELO = 400 / math.log(10)
+UNMET = 1e-4  # of the prior
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,12 @@ class Result:
 
 
 def elo_ratings(
-    results: Sequence[Result], anchor: str, prior_draws: float = 1.0
+    results: Sequence[Result], anchor: str, prior_draws: float = 0.1
 ) -> Mapping[str, tuple[float, float]]:
     """Elo of every player relative to the anchor's 0, each with its 95 % error.
 
-    Each player is given `prior_draws` virtual draws against the anchor, so that one who won all games has a
-    finite rating. Newton's method on the concave log posterior; errors from its curvature (the anchor fixed).
+    Every two players who met are given `prior_draws` virtual draws more, so that one who won all games has a
+    finite rating; they are few, since each new checkpoint that beats a weak baseline adds to them. Newton's method on the concave log posterior; errors from its curvature (the anchor fixed).
     """
     names = sorted({anchor, *(r.first for r in results), *(r.second for r in results)})
     index = {name: i for i, name in enumerate(names)}
@@ -36,10 +37,10 @@ def elo_ratings(
         points[i, j] += r.wins + r.draws / 2
         points[j, i] += r.losses + r.draws / 2
     a = index[anchor]
-    for i in range(len(names)):
-        if i != a:
-            points[i, a] += prior_draws / 2
-            points[a, i] += prior_draws / 2
+    points += prior_draws / 2 * (points + points.T > 0)
+    points[a] += UNMET * prior_draws  # players whom no chain of games ties to the anchor have a rating too
+    points[:, a] += UNMET * prior_draws
+    points[a, a] = 0
     games = points + points.T
     theta = np.zeros(len(names))  # natural-log strengths
     free = [i for i in range(len(names)) if i != a]

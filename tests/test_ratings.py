@@ -21,10 +21,10 @@ def test_a_draw_is_half_a_win():
 
 
 def test_who_won_everything_has_a_finite_rating_that_grows_with_the_games():
-    few, many = (elo_ratings([Result("a", "b", n, 0, 0)], "b")["a"] for n in (10, 1000))
+    few, many = (elo_ratings([Result("a", "b", n, 0, 0)], "b", 1.0)["a"] for n in (10, 1000))
     assert 0 < few[0] < many[0] < 3000
     # one virtual draw among n wins: (n + 1/2) points against 1/2
-    assert few[0] == pytest.approx(400 * math.log10(10.5 / 0.5), abs=0.01)
+    assert few[0] == pytest.approx(400 * math.log10(10.5 / 0.5), abs=0.1)
 
 
 def test_the_error_is_that_of_the_binomial():
@@ -69,3 +69,14 @@ def test_the_truth_is_found_from_simulated_games():
 
 def test_no_games_at_all():
     assert elo_ratings([], "random") == {"random": (0, 0)}
+
+
+def test_beating_a_weak_baseline_again_and_again_pulls_nobody_down():
+    """Ten checkpoints of one strength, each 20:0 against random; only the middle player tells how strong."""
+    middle = Result("middle", "random", 28, 0, 2)
+    results = [middle]
+    seen = []
+    for i in range(10):
+        results += [Result(f"c{i}", "random", 20, 0, 0), Result(f"c{i}", "middle", 18, 0, 2)]
+        seen.append(elo_ratings(results, "random")["c0"][0])
+    assert max(seen) - min(seen) < 60
