@@ -154,10 +154,21 @@ class NetworkEvaluator:
 
 
 def _padded(obs: NDArray[np.float32], size: int) -> Tensor:
-    """Observations as a channels-last tensor [size, C, H, W], zeros after the batch, copied if need be."""
+    """Observations as a channels-last tensor [size, C, H, W], anything after the batch, copied if need be."""
     batch, channels, height, width = obs.shape
     points_first = obs.transpose(0, 2, 3, 1)
-    if batch != size or not points_first.flags.c_contiguous or not obs.flags.writeable:
+    whole = obs.base
+    # The front of a larger buffer: whatever stands behind it serves as padding, and nothing is copied.
+    if (
+        batch < size
+        and whole is not None
+        and whole.dtype == np.float32
+        and whole.shape[1:] == (height, width, channels)
+        and len(whole) >= size
+        and whole.ctypes.data == obs.ctypes.data
+    ):
+        points_first, batch = whole[:size], size
+    if batch != size or not points_first.flags.c_contiguous or not points_first.flags.writeable:
         padded = np.zeros((size, height, width, channels), np.float32)
         padded[:batch] = points_first
         points_first = padded
