@@ -85,6 +85,8 @@ def captures(words: Words, p: int, counts: NDArray[np.int64]) -> bool:
 def observe_batch(raw: Raw, out: NDArray[np.float32]) -> None:
     """Write the planes of B positions to out [B, P, C]."""
     counts = np.empty(raw.shape[1] // (2 * CELL), np.int64)
+    common = np.zeros(len(PLANES), np.float32)  # what every point of a board is told alike
+    common[ONES] = 1
     for b in range(raw.shape[0]):
         words = raw[b].view(np.uint16)
         planes = out[b]
@@ -92,34 +94,32 @@ def observe_batch(raw: Raw, out: NDArray[np.float32]) -> None:
         points = size * size
         ply = at(words, PLY)
         me = mover(words)
-        passed = np.float32(at(words, RECENT + ((ply - 1) & 7)) == points)
-        komi = np.float32((-komi_of(words) if me == BLACK else komi_of(words)) / KOMI_SCALE)
-        black = np.float32(me == BLACK)
+        common[PASSED] = at(words, RECENT + ((ply - 1) & 7)) == points
+        common[BLACK_TO_MOVE] = me == BLACK
+        common[KOMI_PLANE] = (-komi_of(words) if me == BLACK else komi_of(words)) / KOMI_SCALE
+        for point in range(points):
+            for c in range(ONES + 1):
+                planes[point, c] = common[c]
         count_liberties(words, counts)
         p = address(size, 0)
         for point in range(points):
             while at(words, p + COLOR) == BORDER:
                 p += CELL
             color = at(words, p + COLOR)
-            liberties = counts[np.uint64(at(words, p + CHAIN) // CELL)] if color != EMPTY else 0
-            planes[point, OWN] = color == me
-            planes[point, OPPONENT] = color == BLACK + WHITE - me
-            planes[point, ONE_LIBERTY] = liberties == 1
-            planes[point, TWO_LIBERTIES] = liberties == 2
-            planes[point, THREE_LIBERTIES] = liberties == 3
-            for c in range(FORBIDDEN, PASSED):
-                planes[point, c] = 0
-            planes[point, PASSED] = passed
-            planes[point, BLACK_TO_MOVE] = black
-            planes[point, KOMI_PLANE] = komi
-            planes[point, ONES] = 1
+            if color != EMPTY:
+                planes[point, OWN if color == me else OPPONENT] = 1
+                liberties = counts[np.uint64(at(words, p + CHAIN) // CELL)]
+                if liberties <= 3:
+                    planes[point, ONE_LIBERTY + liberties - 1] = 1
             p += CELL
         for k in range(at(words, EMPTIES)):
             p = at(words, POINTS + CELL * k + LISTED)
             point = at(words, p + ACTION)
             seen = verdict(words, p)
-            planes[point, FORBIDDEN] = seen == REPEATS
-            planes[point, CAPTURES] = seen == LEGAL and captures(words, p, counts)
+            if seen == REPEATS:
+                planes[point, FORBIDDEN] = 1
+            elif seen == LEGAL and captures(words, p, counts):
+                planes[point, CAPTURES] = 1
         for i in range(MOVES):
             move = at(words, RECENT + ((ply - 1 - i) & 7))
             if move < points:
