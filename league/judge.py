@@ -79,7 +79,7 @@ class LeagueJudge:
         known_ratings = "".join(f", {n} {ratings[n][0]:.0f}" for n in config.opponents if n != ANCHOR)
         words = [f"{'itself before' if name == 'previous' else name} {s:.0%}" for name, s in scores.items()]
         line = (
-            f"update {update}: rating {rating:.0f} +- {error:.0f} (random 0{known_ratings}); "
+            f"update {update}: rating {rating:.0f} (random 0{known_ratings}); "
             f"scores against {', '.join(words)}"
         )
         progress.say(line)

@@ -27,7 +27,8 @@ def elo_ratings(
     """Elo of every player relative to the anchor's 0, each with its 95 % error.
 
     Every two players who met are given `prior_draws` virtual draws more, so that one who won all games has a
-    finite rating; they are few, since each new checkpoint that beats a weak baseline adds to them. Newton's method on the concave log posterior; errors from its curvature (the anchor fixed).
+    finite rating; they are few, since each new checkpoint that beats a weak baseline adds
+    to them. Newton's method on the concave log posterior; errors from its curvature (the anchor fixed).
     """
     names = sorted({anchor, *(r.first for r in results), *(r.second for r in results)})
     index = {name: i for i, name in enumerate(names)}

@@ -52,10 +52,9 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
     rate_every = config.evaluation.every_minutes if judge is not None else math.inf
     clock = RunClock(config.stop, rate_every, config.checkpoint.every_minutes)
     saved = Saved(config, learner, replay, rng, clock)
-    with Progress("starting", total=None) as starting:
-        starting.say(f"{run.path}: {config.game}, {network.parameter_count():,} weights")
-        run.log(f"{config.game}, {network.parameter_count():,} weights, {device}")
-        rollouts = make_rollouts(config)
+    Progress("starting").say(f"{run.path}: {config.game}, {network.parameter_count():,} weights; starting")
+    run.log(f"{config.game}, {network.parameter_count():,} weights, {device}")
+    rollouts = make_rollouts(config)
     with contextlib.closing(rollouts):
         if resume:
             restore(saved, run, rollouts)
