@@ -101,6 +101,7 @@ def observe_batch(raw: Raw, out: NDArray[np.float32]) -> None:
             for c in range(ONES + 1):
                 planes[point, c] = common[c]
         count_liberties(words, counts)
+        atari = False  # whether anything can be captured at all
         p = address(size, 0)
         for point in range(points):
             while at(words, p + COLOR) == BORDER:
@@ -111,6 +112,7 @@ def observe_batch(raw: Raw, out: NDArray[np.float32]) -> None:
                 liberties = counts[np.uint64(at(words, p + CHAIN) // CELL)]
                 if liberties <= 3:
                     planes[point, ONE_LIBERTY + liberties - 1] = 1
+                atari |= liberties == 1 and color != me
             p += CELL
         for k in range(at(words, EMPTIES)):
             p = at(words, POINTS + CELL * k + LISTED)
@@ -118,7 +120,7 @@ def observe_batch(raw: Raw, out: NDArray[np.float32]) -> None:
             seen = verdict(words, p)
             if seen == REPEATS:
                 planes[point, FORBIDDEN] = 1
-            elif seen == LEGAL and captures(words, p, counts):
+            elif atari and seen == LEGAL and captures(words, p, counts):
                 planes[point, CAPTURES] = 1
         for i in range(MOVES):
             move = at(words, RECENT + ((ply - 1 - i) & 7))
