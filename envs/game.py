@@ -55,6 +55,11 @@ class Game(abc.ABC):
     point_symmetries: NDArray[np.int32]  # [S, H * W]
     action_symmetries: NDArray[np.int32]  # [S, A]
 
+    # Of a record that ends in a history: how many words of 8 bytes count before the first ply, and how many
+    # more with each. What lies behind them may be anything, and a search does not copy it. None: all of the
+    # record counts. Needs `ply` at byte 4, where align=True puts it.
+    live_words: tuple[int, int] | None = None
+
     has_ownership: ClassVar[bool] = False  # whether `ownership` and `score` are there to learn from
 
     # --- batched rules, in place -------------------------------------------------------------------------

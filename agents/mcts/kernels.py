@@ -107,6 +107,12 @@ def select_leaves(
 
 
 @leaf_kernel
+def live_words(first: np.uint64, total: int, start: int, per_ply: int) -> int:
+    """How many words of a state count, by its first word, whose upper half is the ply."""
+    return min(total, start + per_ply * int(first >> np.uint64(32)))
+
+
+@leaf_kernel
 def copy_out(
     t: TreeArrays,
     tree_words: NDArray[np.uint64],
@@ -115,15 +121,17 @@ def copy_out(
     row_node: NDArray[np.int32],
     rows: int,
     steps: int,
+    start: int,
+    per_ply: int,
 ) -> None:
     """leaves[r] = the state before the action of row r; the root's own where it has none.
 
-    States are seen as words, [B, N, W] in the trees.
+    States are seen as words, [B, N, W] in the trees; `start` and `per_ply` are the game's `live_words`.
     """
     for r in range(rows):
         b = row_game[r]
         node = t.parent[b, row_node[r]] if r < steps else 0
-        for w in range(leaf_words.shape[1]):
+        for w in range(live_words(tree_words[b, node, 0], leaf_words.shape[1], start, per_ply)):
             leaf_words[r, w] = tree_words[b, node, w]
 
 
@@ -134,11 +142,13 @@ def copy_in(
     row_game: NDArray[np.int32],
     row_node: NDArray[np.int32],
     steps: int,
+    start: int,
+    per_ply: int,
 ) -> None:
     """states[row_game[r], row_node[r]] = leaves[r]."""
     for r in range(steps):
         b, node = row_game[r], row_node[r]
-        for w in range(leaf_words.shape[1]):
+        for w in range(live_words(leaf_words[r, 0], leaf_words.shape[1], start, per_ply)):
             tree_words[b, node, w] = leaf_words[r, w]
 
 

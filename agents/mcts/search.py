@@ -69,6 +69,8 @@ class Search:
             ) from None
         self._tree_words = self.states.view(np.uint64).reshape(slots, nodes, words)
         self._leaf_words = self.leaves.view(np.uint64).reshape(rows, words)
+        # Trees that are looked through for a position keep whole records, so that those can be compared.
+        self._live = game.live_words if game.live_words and not reuse else (words, 0)
         self._legal = game.new_mask(rows)
         self._game, self._node, self._action = (np.zeros(rows, np.int32) for _ in range(3))
         self._scratch = np.zeros(game.num_actions)
@@ -154,9 +156,11 @@ class Search:
         if rows == 0:
             return
         leaves = self.leaves[:rows]
-        kernels.copy_out(self.tree, self._tree_words, self._leaf_words, self._game, self._node, rows, steps)
+        kernels.copy_out(
+            self.tree, self._tree_words, self._leaf_words, self._game, self._node, rows, steps, *self._live
+        )
         self.game.step(leaves[:steps], self._action[:steps])
-        kernels.copy_in(self._tree_words, self._leaf_words, self._game, self._node, steps)
+        kernels.copy_in(self._tree_words, self._leaf_words, self._game, self._node, steps, *self._live)
         ended = leaves["terminal"]
         if ended.any():
             rows = self._settle(np.flatnonzero(ended), np.flatnonzero(~ended))

@@ -13,13 +13,16 @@ from tengen.envs.go.layout import (
     COLOR,
     EMPTIES,
     EMPTY,
-    LEGAL,
+    EVER,
     LISTED,
     PLY,
     POINTS,
     RECENT,
     REPEATS,
+    RULES,
+    SIMPLE,
     SIZE,
+    SUICIDE,
     WHITE,
 )
 from tengen.envs.go.legality import verdict
@@ -101,6 +104,7 @@ def observe_batch(raw: Raw, out: NDArray[np.float32]) -> None:
             for c in range(ONES + 1):
                 planes[point, c] = common[c]
         count_liberties(words, counts)
+        always = at(words, SUICIDE) != 0 or at(words, RULES) == SIMPLE
         atari = False  # whether anything can be captured at all
         p = address(size, 0)
         for point in range(points):
@@ -117,10 +121,10 @@ def observe_batch(raw: Raw, out: NDArray[np.float32]) -> None:
         for k in range(at(words, EMPTIES)):
             p = at(words, POINTS + CELL * k + LISTED)
             point = at(words, p + ACTION)
-            seen = verdict(words, p)
-            if seen == REPEATS:
+            # Where no own stone ever stood, nothing repeats; and who captures, commits no suicide.
+            if (always or at(words, p + EVER) & me != 0) and verdict(words, p) == REPEATS:
                 planes[point, FORBIDDEN] = 1
-            elif atari and seen == LEGAL and captures(words, p, counts):
+            elif atari and captures(words, p, counts):
                 planes[point, CAPTURES] = 1
         for i in range(MOVES):
             move = at(words, RECENT + ((ply - 1 - i) & 7))

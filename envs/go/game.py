@@ -62,6 +62,8 @@ class Go(Game):
         self.point_symmetries = square_symmetries(self.size)
         passes = np.full((8, 1), points, np.int32)
         self.action_symmetries = np.concatenate([self.point_symmetries, passes], 1)
+        history = self.state_dtype.fields["history"] if self.state_dtype.fields else (None, 0)
+        self.live_words = (history[1] // 8 + 1, 1)  # a hash for the first position and for each ply
         self._start: States | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
