@@ -32,11 +32,14 @@ class MovingSearch:
         made = int(search.tree.simulations.sum()) - before
         done = self.slots[search.finished(self.slots)]
         if len(done):
-            after = search.states[done, 0].copy()
-            self.game.step(after, search.result(done).actions)
+            after = search.roots(done)
+            actions = search.result(done).actions
+            self.game.step(after, actions)
             over = after["terminal"]
-            after[over] = self.starts[done[over]]
-            search.set_roots(done, after)
+            if over.any():
+                search.set_roots(done[over], self.starts[done[over]])
+                done, actions, after = done[~over], actions[~over], after[~over]
+            search.move_on(done, actions, after)
         return made
 
     def warm_up(self) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tengen.agents.mcts.evaluators import NetworkLeaves, ObservationEvaluator
 from tengen.agents.mcts.search import Search
-from tengen.envs.game import Game
+from tengen.envs.game import Game, States
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.games import Games
 
@@ -94,11 +94,10 @@ class SelfPlayWorker:
         self._gave_up[slots] = -1
         self._plays_on[slots] = self.rng.random(len(slots)) < rollouts.resignation.play_on
         self._versions[slots] = self.version
-        self._search_from(slots)
+        self.search.set_roots(slots, self._roots(slots), self._budgets(slots))
 
-    def _search_from(self, slots: NDArray[np.int32]) -> None:
-        roots = self._words[slots].view(self.game.state_dtype)[:, 0]
-        self.search.set_roots(slots, roots, self._budgets(slots))
+    def _roots(self, slots: NDArray[np.int32]) -> States:
+        return self._words[slots].view(self.game.state_dtype)[:, 0]
 
     def _budgets(self, slots: NDArray[np.int32]) -> NDArray[np.int32]:
         """Simulations of the next move: none in the opening, few or all under the playout cap."""
@@ -141,7 +140,7 @@ class SelfPlayWorker:
         if not len(slots):
             return
         if not self.config.rollouts.reuse_tree:
-            self._search_from(slots)
+            self.search.move_on(slots, actions, self._roots(slots), self._budgets(slots))
             return
         budgets = self._budgets(slots)
         for i, slot in enumerate(slots):

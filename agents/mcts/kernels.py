@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from tengen.agents.mcts import gumbel, puct
 from tengen.agents.mcts.arrays import GUMBEL, NO_ACTION, NO_CHILD, PUCT, UCT, Rule, TreeArrays
-from tengen.agents.mcts.edges import add_child, find_untried
+from tengen.agents.mcts.edges import add_child, child_of, find_untried
 from tengen.envs.jit import kernel, leaf_kernel, vector_kernel
 
 #: Priors this far below the likeliest action's, in nats (a factor of a thousand million), are raised to it.
@@ -107,52 +107,6 @@ def select_leaves(
 
 
 @leaf_kernel
-def live_words(first: np.uint64, total: int, start: int, per_ply: int) -> int:
-    """How many words of a state count, by its first word, whose upper half is the ply."""
-    return min(total, start + per_ply * int(first >> np.uint64(32)))
-
-
-@leaf_kernel
-def copy_out(
-    t: TreeArrays,
-    tree_words: NDArray[np.uint64],
-    leaf_words: NDArray[np.uint64],
-    row_game: NDArray[np.int32],
-    row_node: NDArray[np.int32],
-    rows: int,
-    steps: int,
-    start: int,
-    per_ply: int,
-) -> None:
-    """leaves[r] = the state before the action of row r; the root's own where it has none.
-
-    States are seen as words, [B, N, W] in the trees; `start` and `per_ply` are the game's `live_words`.
-    """
-    for r in range(rows):
-        b = row_game[r]
-        node = t.parent[b, row_node[r]] if r < steps else 0
-        for w in range(live_words(tree_words[b, node, 0], leaf_words.shape[1], start, per_ply)):
-            leaf_words[r, w] = tree_words[b, node, w]
-
-
-@leaf_kernel
-def copy_in(
-    tree_words: NDArray[np.uint64],
-    leaf_words: NDArray[np.uint64],
-    row_game: NDArray[np.int32],
-    row_node: NDArray[np.int32],
-    steps: int,
-    start: int,
-    per_ply: int,
-) -> None:
-    """states[row_game[r], row_node[r]] = leaves[r]."""
-    for r in range(steps):
-        b, node = row_game[r], row_node[r]
-        for w in range(live_words(leaf_words[r, 0], leaf_words.shape[1], start, per_ply)):
-            tree_words[b, node, w] = leaf_words[r, w]
-
-
-@leaf_kernel
 def end_at(
     t: TreeArrays,
     rule: Rule,
@@ -170,22 +124,6 @@ def end_at(
         t.to_play[b, node] = to_play[i]
         t.node_value[b, node] = values[i]
         add_value(t, b, node, values[i], rule.virtual_loss)
-
-
-@leaf_kernel
-def close_ranks(
-    live: NDArray[np.int64],
-    leaf_words: NDArray[np.uint64],
-    row_game: NDArray[np.int32],
-    row_node: NDArray[np.int32],
-) -> None:
-    """Move the rows `live`, which ascend, to the front."""
-    for i in range(len(live)):
-        r = live[i]
-        if r != i:
-            row_game[i], row_node[i] = row_game[r], row_node[r]
-            for w in range(leaf_words.shape[1]):
-                leaf_words[i, w] = leaf_words[r, w]
 
 
 @vector_kernel
@@ -263,13 +201,47 @@ def expand(
         if rule.kind == UCT:
             find_untried(t, rule, b, node)
         if node == 0:
-            t.parent[b, 0] = -1
-            t.first_child[b, 0] = NO_CHILD
-            t.visits[b, 0] = 1
-            prepare_root(t, rule, b, scratch)
+            open_root(t, rule, b, scratch)
         else:
             add_value(t, b, node, value, rule.virtual_loss)
     return faults
+
+
+@leaf_kernel
+def open_root(t: TreeArrays, rule: Rule, b: int, scratch: NDArray[np.float64]) -> None:
+    """Begin a search at an evaluated root with no children."""
+    t.parent[b, 0] = -1
+    t.first_child[b, 0] = NO_CHILD
+    t.visits[b, 0] = 1
+    prepare_root(t, rule, b, scratch)
+
+
+@leaf_kernel
+def inherit(
+    t: TreeArrays,
+    rule: Rule,
+    games: NDArray[np.int32],
+    actions: NDArray[np.int32],
+    scratch: NDArray[np.float64],
+) -> None:
+    """Give new roots the evaluation that the old root's child by `actions` has; the others await their own.
+
+    The old trees must still be there, but for simulations, budget and noise, which are the new search's.
+    """
+    for i in range(len(games)):
+        b = games[i]
+        child = child_of(t, b, 0, actions[i])
+        t.nodes[b] = 1
+        t.terminal[b, 0] = False
+        t.expanded[b, 0] = child != NO_CHILD and t.expanded[b, child]
+        if not t.expanded[b, 0]:
+            continue
+        for a in range(t.prior.shape[2]):
+            t.prior[b, 0, a] = abs(t.prior[b, child, a])
+        t.to_play[b, 0] = t.to_play[b, child]
+        t.node_value[b, 0] = t.node_value[b, child]
+        find_untried(t, rule, b, 0)
+        open_root(t, rule, b, scratch)
 
 
 @leaf_kernel

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.agents.mcts import edges, gumbel, kernels, puct
+from tengen.agents.mcts import edges, gumbel, kernels, puct, records
 from tengen.agents.mcts.arrays import GUMBEL, allocate
 from tengen.agents.mcts.config import SearchConfig
 from tengen.envs.game import Floats, Game, Ints, States
@@ -80,14 +80,32 @@ class Search:
 
         Raises ValueError for a finished game, or a budget above the configured number of simulations.
         """
-        if states["terminal"].any():
-            raise ValueError("a search cannot start where the game is over")
-        words = np.ascontiguousarray(states).view(np.uint64).reshape(len(states), -1)
-        self._tree_words[slots, 0] = words
+        self._place(slots, states)
         self.tree.nodes[slots] = 1
         self.tree.expanded[slots, 0] = False
         self.tree.terminal[slots, 0] = False
         self._start(slots, budget)
+
+    def move_on(self, slots: Ints, actions: Ints, states: States, budget: int | Ints | None = None) -> None:
+        """Start new searches from the states [R] that `actions` led to from the slots' last roots.
+
+        As `set_roots`, but what the evaluator said of a state in the last search is not asked again.
+        """
+        self._place(slots, states)
+        self._start(slots, budget)
+        kernels.inherit(
+            self.tree, self.rule, np.asarray(slots, np.int32), np.asarray(actions, np.int32), self._scratch
+        )
+
+    def roots(self, slots: Ints) -> States:
+        """A copy of the states [R] that the slots' searches started from."""
+        return self._tree_words[slots, 0].view(self.game.state_dtype)[:, 0]  # quicker than copying fields
+
+    def _place(self, slots: Ints, states: States) -> None:
+        if states["terminal"].any():
+            raise ValueError("a search cannot start where the game is over")
+        words = np.ascontiguousarray(states).view(np.uint64).reshape(len(states), self._tree_words.shape[2])
+        self._tree_words[slots, 0] = words
 
     def keep(self, slot: int, node: int, budget: int | None = None) -> None:
         """Make `node` the slot's root, keep what is below it, and start a new search there.
@@ -156,11 +174,11 @@ class Search:
         if rows == 0:
             return
         leaves = self.leaves[:rows]
-        kernels.copy_out(
+        records.copy_out(
             self.tree, self._tree_words, self._leaf_words, self._game, self._node, rows, steps, *self._live
         )
         self.game.step(leaves[:steps], self._action[:steps])
-        kernels.copy_in(self._tree_words, self._leaf_words, self._game, self._node, steps, *self._live)
+        records.copy_in(self._tree_words, self._leaf_words, self._game, self._node, steps, *self._live)
         ended = leaves["terminal"]
         if ended.any():
             rows = self._settle(np.flatnonzero(ended), np.flatnonzero(~ended))
@@ -174,7 +192,7 @@ class Search:
         self.game.returns(over, results)
         player_0 = np.ascontiguousarray(results[:, 0])
         kernels.end_at(self.tree, self.rule, ended, self._game, self._node, over["to_play"].copy(), player_0)
-        kernels.close_ranks(live, self._leaf_words, self._game, self._node)
+        records.close_ranks(live, self._leaf_words, self._game, self._node)
         return len(live)
 
     def _evaluate(self, rows: int) -> None:
