@@ -1,0 +1,1 @@
+"""Learning action values: deep Q-learning and its descendants."""
