@@ -10,6 +10,7 @@ from tengen.envs.position import Position
 from tengen.errors import IllegalMove, TengenError
 from tengen.files import read_fault
 
+MOST_BYTES = 256 << 20  # of a file that is read whole; an endless device must not fill the memory
 SUFFIXES = {"go": ".sgf", "checkers": ".pdn"}
 
 
@@ -166,9 +167,12 @@ def read_text(path: Path | str) -> str:
 def read_bytes(path: Path | str) -> bytes:
     """A user's file. Raises TengenError if it is not there, MachineError if it cannot be read."""
     try:
-        data = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise read_fault(path, error) from None
+    if len(data) > MOST_BYTES:
+        raise TengenError(f"{path}: is larger than {MOST_BYTES >> 20} MiB; that is no file of games")
     if data.startswith(b"\x1f\x8b"):
         raise TengenError(f"{path}: is gzipped; unpack it first, as with gunzip")
     return data

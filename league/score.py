@@ -20,4 +20,4 @@ def score_interval(wins: int, draws: int, losses: int, z: float = Z95) -> tuple[
     score, draw_share, k = (wins + draws / 2) / games, draws / games, z * z / games
     middle = (2 * score + k) / (2 * (1 + k))
     half = math.sqrt(k * (4 * score * (1 - score) - draw_share + k)) / (2 * (1 + k))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return max(0.0, round(middle - half, 12)), min(1.0, round(middle + half, 12))

@@ -147,6 +147,21 @@ def test_a_written_game_reads_the_same_here_and_in_sgfmill() -> None:
         assert theirs == ours
 
 
+@pytest.mark.parametrize(
+    ("rules", "suicide", "name"),
+    [
+        ("positional", False, "Chinese"),
+        ("positional", True, "Tromp-Taylor"),
+        ("situational", False, "AGA"),
+        ("situational", True, "New Zealand"),
+        ("simple", False, "Chinese"),
+    ],
+)
+def test_a_record_names_the_rules_as_people_do(rules: str, suicide: bool, name: str) -> None:
+    position = Position(Go(5, rules=rules, suicide=suicide))
+    assert f"RU[{name}]".encode() in write_sgf(record_position(position, "", ""))
+
+
 @pytest.mark.skipif(not KGS.exists(), reason="the game collection is not here")
 def test_strong_players_games_are_legal_and_read_as_sgfmill_reads_them() -> None:
     with tarfile.open(KGS) as archive:

@@ -256,6 +256,12 @@ def test_play_refuses_wrong_arguments_in_one_sentence(tengen, arguments: list[st
     assert (code, out) == (2, "") and message in err and err.count("\n") == 1
 
 
+def test_an_endless_file_is_refused(tengen, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("tengen.league.notation.MOST_BYTES", 1 << 20)
+    code, _, error = tengen("play", "go5", "--opponent", "random", "--load", "/dev/zero")
+    assert code == 2 and "/dev/zero: is larger than 1 MiB" in error
+
+
 def test_play_says_which_move_of_a_record_is_illegal(tengen, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     file = tmp_path / "game.sgf"
     file.write_text("(;GM[1]SZ[5];B[aa];W[aa])")

@@ -20,7 +20,9 @@ from tengen.errors import TengenError
 
 __all__ = ["GoRecord", "read_sgf", "record_position", "split_sgf_collection", "write_sgf"]
 
-RULES_WRITTEN = {"positional": "Tromp-Taylor", "situational": "AGA", "simple": "Chinese"}
+#: The usual name of rules (ko, suicide allowed); Tromp-Taylor's allow suicide, the Chinese do not.
+RULES_WRITTEN = {("positional", True): "Tromp-Taylor", ("situational", True): "New Zealand"}
+RULES_WRITTEN |= {("positional", False): "Chinese", ("situational", False): "AGA"}
 COLORS = {"B": 0, "W": 1}
 
 
@@ -207,7 +209,7 @@ def record_position(position: Position, black: str = "", white: str = "") -> GoR
         {"draw": "0"}.get(result := game.describe_result(position.state), result),
         black,
         white,
-        RULES_WRITTEN[game.rules],
+        RULES_WRITTEN.get((game.rules, game.suicide), "Chinese"),
         game.handicap,
     )
 
