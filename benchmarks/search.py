@@ -1,6 +1,6 @@
 """Search speed over bare network speed; or plain MCTS over OpenSpiel's.
 
-The two are measured in turn, in slices of a second or so on the same thread, and the ratio is of the
+The two are measured in turn, in short slices on the same thread, and the ratio is of the
 medians: other load on the machine then falls on both alike. Both use one evaluator, at the same batch.
 """
 
@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peer", choices=("openspiel",), help="with --evaluator rollout")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--threads", type=whole(1, 1024), default=1, help="of torch (default: %(default)s)")
-    parser.add_argument("--slices", type=whole(1), default=7, help="measurements of each side")
-    parser.add_argument("--slice-seconds", type=span(3600), default=1.5)
+    parser.add_argument("--slices", type=whole(1), default=41, help="measurements of each side")
+    parser.add_argument("--slice-seconds", type=span(3600), default=0.3)
 
 
 def run(args: argparse.Namespace) -> dict[str, float]:
