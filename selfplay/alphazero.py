@@ -68,7 +68,7 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
                 games = rollouts.collect()
                 replay.add(games)
                 losses = learn(learner, replay, clock, games.positions, rng)
-                clock.count(games)
+                clock.count(len(games))
                 rollouts.publish(learner.weights(), clock.update)
                 metrics = {**clock.stats(), **losses, **replay.stats(), **rollouts.stats()}
                 progress.update(clock.done, note(metrics))

@@ -1,10 +1,16 @@
 """Counters of a run: what is done, what is due, when it is over."""
 
 import time
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from tengen.selfplay.config import StopConfig
-from tengen.selfplay.games import Games
+
+class Limits(Protocol):
+    """When a run ends; 0 is no limit. What the run collects has a limit of its own name besides."""
+
+    @property
+    def minutes(self) -> float: ...
+    @property
+    def updates(self) -> int: ...
 
 
 class Due(NamedTuple):
@@ -16,16 +22,20 @@ class Due(NamedTuple):
 
 
 class RunClock:
-    """Updates, games and wall time of a run over all its resumptions.
+    """Updates, wall time and what was collected (`counted`, as "games") of a run over all its resumptions.
 
     Time is read once an update, so that all questions of one turn of the loop get answers that agree.
     """
 
-    def __init__(self, stop: StopConfig, evaluate_minutes: float, checkpoint_minutes: float) -> None:
+    def __init__(
+        self, stop: Limits, evaluate_minutes: float, checkpoint_minutes: float, counted: str = "games"
+    ) -> None:
         self.stop = stop
+        self.counted = counted
+        self.limit: int = getattr(stop, counted)
         self.update = 0
-        self.games = 0
-        self.steps = 0
+        self.collected = 0
+        self.steps = 0  # of the learner
         self.owed_samples = 0.0
         self.seconds = 0.0
         """Wall time of training up to the last update."""
@@ -41,10 +51,10 @@ class RunClock:
         """A session begins now; what came before it in this process is not training."""
         self._started = time.perf_counter()
 
-    def count(self, games: Games) -> None:
-        """An update is done."""
+    def count(self, new: int) -> None:
+        """An update is done, with so many new games (or what else is counted)."""
         self.update += 1
-        self.games += len(games)
+        self.collected += new
         self.seconds = self._before_s + time.perf_counter() - self._started
 
     @property
@@ -53,8 +63,8 @@ class RunClock:
         shares = [0.0]
         if self.stop.minutes:
             shares.append(self.seconds / (60 * self.stop.minutes))
-        if self.stop.games:
-            shares.append(self.games / self.stop.games)
+        if self.limit:
+            shares.append(self.collected / self.limit)
         if self.stop.updates:
             shares.append(self.update / self.stop.updates)
         return min(1.0, max(shares))
@@ -79,19 +89,19 @@ class RunClock:
     @property
     def total(self) -> float | None:
         """Of what the progress bar counts."""
-        return self.stop.games or self.stop.updates or (self.stop.minutes * 60) or None
+        return self.limit or self.stop.updates or (self.stop.minutes * 60) or None
 
     @property
     def unit(self) -> str:
         """Of what the progress bar counts."""
-        if self.stop.games:
-            return "games"
+        if self.limit:
+            return self.counted
         return "updates" if self.stop.updates or not self.stop.minutes else "s"
 
     @property
     def done(self) -> float:
         """What the progress bar counts."""
-        return {"games": self.games, "updates": self.update, "s": self.seconds}[self.unit]
+        return {self.counted: self.collected, "updates": self.update, "s": self.seconds}[self.unit]
 
     def stats(self) -> dict[str, float]:
         """For the log."""
@@ -101,8 +111,8 @@ class RunClock:
         """Counters, as JSON keeps them."""
         return {
             "update": self.update,
-            "games": self.games,
-            "steps": self.steps,
+            self.counted: self.collected,
+            "learner_steps": self.steps,
             "owed_samples": self.owed_samples,
             "seconds": self.seconds,
             "progress": self.progress,
@@ -111,7 +121,8 @@ class RunClock:
 
     def restore(self, state: dict[str, float]) -> None:
         """Go on from saved counters."""
-        self.update, self.games, self.steps = int(state["update"]), int(state["games"]), int(state["steps"])
+        self.update, self.collected = int(state["update"]), int(state[self.counted])
+        self.steps = int(state["learner_steps"])
         self.owed_samples = float(state["owed_samples"])
         self.seconds = self._before_s = float(state["seconds"])
         self._third_passed = bool(state["third_passed"])

@@ -4,9 +4,6 @@ import pytest
 
 from tengen.selfplay.clock import Due, RunClock
 from tengen.selfplay.config import StopConfig
-from tengen.selfplay.games import Games
-
-NO_GAMES = Games.none(1, 0)
 
 
 class Time:
@@ -28,7 +25,7 @@ def time(monkeypatch):
 
 def turn(clock: RunClock, time: Time, seconds: float) -> Due:
     time.now += seconds
-    clock.count(NO_GAMES)
+    clock.count(0)
     return clock.due()
 
 
