@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from tengen.errors import TengenError
-from tengen.networks.heads import PolicyValueNet
 
 
-def network_weights(network: PolicyValueNet) -> dict[str, NDArray[Any]]:
+def network_weights(network: nn.Module) -> dict[str, NDArray[Any]]:
     """A copy of every weight and batch-norm statistic, float32 or int64, by name."""
     return {name: tensor.detach().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
 
 
-def load_weights(network: PolicyValueNet, weights: Mapping[str, NDArray[Any]]) -> None:
+def load_weights(network: nn.Module, weights: Mapping[str, NDArray[Any]]) -> None:
     """Copy weights into the network in place; the arrays may be read-only.
 
     Raises TengenError naming a weight that is missing, unknown or of another shape; the network is then as it

@@ -1,0 +1,1 @@
+"""Blocks that a configuration names; each with its source."""
