@@ -45,7 +45,7 @@ class QNetwork(nn.Module):
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, observations: Tensor, taus: Tensor | None = None) -> Tensor:
-        """Outputs of the head, see above. taus [B, N]: iqn's quantiles; `config.iqn_samples` random ones if None."""
+        """Outputs of the head. taus [B, N]: iqn's quantiles; None draws `config.iqn_samples` at random."""
         x = self.torso(self._flat_stack(observations))
         if self.embedding is None:
             outputs: Tensor = self.head(x)
@@ -58,7 +58,7 @@ class QNetwork(nn.Module):
         return values.unflatten(0, taus.shape).transpose(1, 2)  # [B, A, N]
 
     def q_values(self, observations: Tensor) -> Tensor:
-        """Expected returns [B, A], float32: the mean of the head's distribution; iqn's at evenly spread quantiles."""
+        """Expected returns [B, A], float32; iqn's over evenly spread quantiles."""
         if self.config.head == "iqn":
             taus = self.quantile_midpoints.expand(len(observations), -1)
             return self(observations, taus).float().mean(2)
@@ -97,7 +97,7 @@ class QNetwork(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def _flat_stack(self, observations: Tensor) -> Tensor:
-        """[B, stack, C, H, W] -> [B, stack * C, H, W]; other shapes unchanged. Raises TengenError for wrong ones."""
+        """[B, stack, C, H, W] -> [B, stack * C, H, W]; others unchanged. Raises TengenError for wrong ones."""
         wanted = (self.spec.stack, *self.spec.frame_shape)
         if observations.shape[1:] != wanted:
             sizes = ", ".join(str(size) for size in wanted)

@@ -30,11 +30,11 @@ class QNetworkConfig(ConfigModel):
     """A torso that sees, fully connected layers, and a head that gives values of actions."""
 
     torso: Torso = "nature"
-    """nature (Mnih 2015), mnih2013, impala (ResNet of Espeholt 2018), minatar (Young 2019); mlp for vectors."""
+    """nature (Mnih 2015), mnih2013, impala (ResNet; Espeholt 2018), minatar (Young 2019); mlp for vectors."""
     width: Annotated[float, Field(gt=0, le=16)] = 1.0
     """Factor on the channels of the torso's convolutions."""
     hidden: Units | tuple[Units, ...] | None = None
-    """Units of the fully connected layers, one number or a list; null is as published. Dueling doubles the last."""
+    """Units of the fully connected layers, a number or a list; null is as published. Dueling doubles the last."""
     dueling: bool = False
     """Value and advantage apart (Wang et al. 2016)."""
     noisy: bool = False
@@ -62,7 +62,7 @@ class QNetworkConfig(ConfigModel):
     pool: PoolKind = "max"
     """impala: how its blocks halve the image."""
     final_pool: Annotated[int, Field(ge=0, le=32)] = 0
-    """impala: adaptive max-pooling to so many places a side before the first full layer; 0 is none, as published."""
+    """impala: adaptive max-pooling to so many places a side after the last block; 0 is none, as published."""
     spectral_norm: bool = False
     """impala: spectral normalisation of the residual blocks' convolutions (Miyato 2018)."""
     locally_connected: bool = False

@@ -46,8 +46,8 @@ class QHead(nn.Module):
     """The hidden layers and, for each action, K outputs: 1, atoms or quantiles.
 
     Dueling (Wang et al. 2016, equation 9): the last hidden layer is doubled, one stream giving the state's K
-    values, the other each action's advantage, whose mean over actions is taken off. For distributions the same
-    is done to each output apart, as in Rainbow (Hessel et al. 2018).
+    values, the other each action's advantage, whose mean over actions is taken off. For distributions this is
+    done to each output apart, as in Rainbow (Hessel et al. 2018).
     """
 
     def __init__(self, config: QNetworkConfig, features: int, num_actions: int) -> None:

@@ -42,7 +42,7 @@ def make_torso(config: QNetworkConfig, spec: WorldSpec) -> "ConvTorso | ImpalaTo
     if shape is None:
         seen = "x".join(str(size) for size in spec.frame_shape) or "single"
         raise TengenError(
-            f"torso {config.torso} sees images, but {spec.name} shows vectors of {seen} numbers; use torso mlp"
+            f"torso {config.torso} sees images, but {spec.name} shows vectors of {seen} numbers; use mlp"
         )
     if config.torso == "impala":
         return ImpalaTorso(config, shape)
@@ -51,8 +51,8 @@ def make_torso(config: QNetworkConfig, spec: WorldSpec) -> "ConvTorso | ImpalaTo
         smallest = (smallest - 1) * stride + kernel
     if min(shape[1:]) < smallest:
         raise TengenError(
-            f"torso {config.torso} needs images of at least {smallest}x{smallest}, and those of {spec.name} are "
-            f"{shape[1]}x{shape[2]}; use torso {'minatar' if min(shape[1:]) >= 3 else 'mlp'}"
+            f"torso {config.torso} needs images of at least {smallest}x{smallest}, and those of {spec.name} "
+            f"are {shape[1]}x{shape[2]}; use torso {'minatar' if min(shape[1:]) >= 3 else 'mlp'}"
         )
     return ConvTorso(config, shape)
 
@@ -98,7 +98,7 @@ class ConvTorso(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] uint8 or float -> [B, features]."""
         if not isinstance(self.convs[0], PixelConv2d):
-            x = _pixels(x, self.convs[0].weight)
+            x = _pixels(x, next(self.parameters()))
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = F.relu(norm(conv(x)))
         return _features(x)
@@ -107,8 +107,8 @@ class ConvTorso(nn.Module):
 class ImpalaTorso(nn.Module):
     """The residual network of IMPALA (Espeholt et al. 2018, figure 3).
 
-    Options of Schmidt & Schmied 2021: a width factor, adaptive max-pooling at the end (`final_pool`), spectral
-    normalisation of the residual blocks.
+    Options of Schmidt & Schmied 2021: a width factor, adaptive max-pooling at the end (`final_pool`),
+    spectral normalisation of the residual blocks.
     """
 
     def __init__(self, config: QNetworkConfig, shape: tuple[int, int, int]) -> None:
@@ -154,7 +154,7 @@ class ImpalaBlock(nn.Module):
     def __init__(self, config: QNetworkConfig, channels: int) -> None:
         super().__init__()
         convs = [nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2)]
-        self.conv1, self.conv2 = map(spectral_norm, convs) if config.spectral_norm else convs
+        self.conv1, self.conv2 = (spectral_norm(conv) if config.spectral_norm else conv for conv in convs)
         self.norm1, self.norm2 = (make_norm(config.normalisation, channels, is_image=True) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ class NoisyLinear(nn.Module):
     """A linear layer whose weights are mean plus learned deviation times noise (Fortunato et al. 2018).
 
     The noise is factorised (section 3b): weight (i, j) gets f(e_i) f(e_j), bias j gets f(e_j), with
-    f(e) = sign(e) sqrt|e|. It is zero until `resample_noise` and again after `remove_noise`, whatever the mode, so that whoever steps the
-    network says when it changes. Not saved.
+    f(e) = sign(e) sqrt|e|. It is zero until `resample_noise` and again after `remove_noise`, whatever the
+    mode, so that whoever steps the network says when it changes. Not saved.
     """
 
     noise_in: Tensor

@@ -22,11 +22,9 @@ class StochasticPool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C, H', W']."""
-        batch, channels, height, width = x.shape
         x = F.pad(x.clamp(min=0), [self.padding] * 4)
-        windows = (
-            x.unfold(2, self.size, self.stride).unfold(3, self.size, self.stride).flatten(4)
-        )  # [B,C,H,W,K]
+        windows = x.unfold(2, self.size, self.stride).unfold(3, self.size, self.stride)
+        windows = windows.flatten(4)  # [B, C, H', W', K]
         if not self.training:
             total = windows.sum(-1)
             return windows.square().sum(-1) / total.clamp(min=torch.finfo(x.dtype).tiny)
