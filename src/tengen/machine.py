@@ -67,6 +67,18 @@ def usable_memory() -> int:
     return min(total, int(limit)) if limit.isdecimal() else total
 
 
+def free_memory() -> int:
+    """Memory in bytes that this process may still claim, of the machine and of its control group."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    used = (_lines("/sys/fs/cgroup/memory.current") or [""])[0].strip()
+    if used.isdecimal():
+        cached = [line.split()[1] for line in _lines("/sys/fs/cgroup/memory.stat") if "inactive_file" in line]
+        free = min(free, usable_memory() - int(used) + sum(map(int, cached)))  # cached files give way
+    return max(free, 0)
+
+
 def find_engines() -> dict[str, str | None]:
     """Path of each playing program that Tengen knows how to talk to; None where there is none."""
     path = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/games"  # where Debian puts them
