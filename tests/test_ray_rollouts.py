@@ -215,7 +215,7 @@ def faked(monkeypatch):
     """Rollouts of two actors over a stand-in for Ray."""
     ray = FakeRay()
     monkeypatch.setitem(sys.modules, "ray", ray)
-    monkeypatch.setattr("tengen.selfplay.ray_rollouts.time.sleep", lambda _: None)
+    monkeypatch.setattr("tengen.selfplay.ray_pool.time.sleep", lambda _: None)
     config = small(rollouts={"workers": 2, "in_flight": 2, "opening_plies": 0})
     rollouts = RayRollouts(config)
     rollouts.publish(newest(config), 0)
@@ -227,7 +227,7 @@ def test_calls_in_flight_are_bounded_however_often_weights_are_published(faked):
     for version in range(1, 6):
         rollouts.collect()
         rollouts.publish(newest(rollouts.config), version)
-    assert ray.most_outstanding <= 4 and len(rollouts._calls) == 4
+    assert ray.most_outstanding <= 4 and len(rollouts.pool.calls) == 4
     versions = [version for _, version in ray.calls]
     assert versions == sorted(versions) and versions[-1] == 4  # the newest go with the next calls
     assert len(ray.seeds) == len(set(ray.seeds)) == 2
@@ -248,9 +248,9 @@ def test_a_dead_actor_is_replaced_and_has_its_weights(faked):
     ray.faults = [ray.exceptions.ActorDiedError("killed")]
     rollouts.collect()
     assert rollouts._rates._sums["recorded"] >= 96
-    assert rollouts.restarts == 1 and ray.killed == 1 and len(set(ray.seeds)) == 3
+    assert rollouts.pool.restarts == 1 and ray.killed == 1 and len(set(ray.seeds)) == 3
     assert (ray.seeds[2], 4) in ray.calls
-    assert len(rollouts._calls) == 4
+    assert len(rollouts.pool.calls) == 4
 
 
 def test_an_actor_out_of_reach_is_asked_again(faked):
@@ -258,7 +258,7 @@ def test_an_actor_out_of_reach_is_asked_again(faked):
     ray.faults = [ray.exceptions.ActorUnavailableError("network")] * 3
     rollouts.collect()
     assert rollouts._rates._sums["recorded"] >= 96 and not ray.faults
-    assert rollouts.restarts == 0
+    assert rollouts.pool.restarts == 0
 
 
 def test_actors_that_keep_dying_end_the_run(faked):
@@ -321,7 +321,7 @@ def test_two_actors_play_are_killed_replaced_and_leave_nothing_behind(tmp_path):
         rollouts.publish(newest(config), 1)
         probe(ray.get_runtime_context().gcs_address)
         versions = set(rollouts.collect().versions.tolist())
-        ray.kill(rollouts._actors[0])
+        ray.kill(rollouts.pool.actors[0])
         for version in range(2, 6):
             rollouts.publish(newest(config), version)
             versions |= set(rollouts.collect().versions.tolist())
