@@ -63,7 +63,8 @@ def make_agent(text: str, game: Game, *, seed: int = 0) -> Agent:
     return AGENT_KINDS[spec.kind].make(spec, game, seed)
 
 
-def _number(spec: AgentSpec, key: str, default: float, low: float, high: float) -> float:
+def number_option(spec: AgentSpec, key: str, default: float, low: float, high: float) -> float:
+    """A number among an agent's options. Raises TengenError where it is none, or is out of range."""
     text = spec.options.get(key)
     if text is None:
         return default
@@ -79,7 +80,7 @@ def _number(spec: AgentSpec, key: str, default: float, low: float, high: float) 
 
 
 def _whole(spec: AgentSpec, key: str, default: int, low: int, high: int) -> int:
-    value = _number(spec, key, default, low, high)
+    value = number_option(spec, key, default, low, high)
     if value != int(value):
         raise TengenError(f"agent '{spec.text}': {key} must be a whole number, got '{spec.options[key]}'")
     return int(value)
@@ -116,8 +117,15 @@ def _make_policy(spec: AgentSpec, game: Game, seed: int) -> Agent:
 
     if not spec.target:
         raise TengenError(f"agent '{spec.text}': policy needs a checkpoint, as in policy:runs/demo/latest")
-    temperature = _number(spec, "temperature", 0.0, 0.0, 100.0)
+    temperature = number_option(spec, "temperature", 0.0, 0.0, 100.0)
     return PolicyAgent(spec.text, game, _network(spec, game), temperature, seed)
+
+
+def _make_dqn(spec: AgentSpec, game: Game, seed: int) -> Agent:
+    raise TengenError(
+        f"agent '{spec.text}' acts in worlds such as atari/Pong, under 'tengen watch' and 'tengen evaluate'; "
+        f"it cannot play {game.name}"
+    )
 
 
 def _make_mcts(spec: AgentSpec, game: Game, seed: int) -> Agent:
@@ -151,7 +159,7 @@ def _make_mcts(spec: AgentSpec, game: Game, seed: int) -> Agent:
         evaluator,
         config,
         seed=seed,
-        temperature=_number(spec, "temperature", 0.0, 0.0, 100.0),
+        temperature=number_option(spec, "temperature", 0.0, 0.0, 100.0),
         random_plies=_whole(spec, "warm", 8, 0, 1000),
     )
 
@@ -190,6 +198,14 @@ AGENT_KINDS = {
                 "warm": "how many plies the temperature lasts (8)",
             },
             _make_mcts,
+        ),
+        AgentKind(
+            "dqn",
+            "a network of action values, in worlds such as atari/Pong",
+            "dqn:CHECKPOINT[?epsilon=E]",
+            ("dqn:runs/pong/latest", "dqn:models/pong?epsilon=0"),
+            {"epsilon": "share of actions that are left to chance (0.001)"},
+            _make_dqn,
         ),
         AgentKind(
             "human",
