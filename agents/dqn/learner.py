@@ -1,0 +1,258 @@
+"""Learning action values from a replay: DQN and what was made of it since, in any sensible combination."""
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tengen.agents.dqn import losses
+from tengen.agents.dqn.learner_config import LearnerConfig, check_combination
+from tengen.agents.dqn.optimizers import (
+    make_optimizer,
+    optimizer_tensors,
+    restore_optimizer,
+    set_learning_rate,
+)
+from tengen.agents.dqn.precision import WorkingCopy
+from tengen.agents.dqn.transitions import Batch
+from tengen.errors import TengenError
+from tengen.machine import usable_cores
+from tengen.networks.hardware import choose_precision
+from tengen.networks.layers.augment import random_shift
+from tengen.networks.q import QNetwork
+from tengen.networks.threads import keep_freed_memory
+from tengen.networks.threads import threads as intra_op_threads
+from tengen.networks.weights import network_weights
+
+
+class DqnLearner:
+    """Trains `network` in place, one gradient step a batch; `steps` counts them."""
+
+    def __init__(
+        self,
+        network: QNetwork,
+        config: LearnerConfig,
+        device: str | torch.device = "cpu",
+        *,
+        compile: bool = False,
+        seed: int = 0,
+    ) -> None:
+        """Raises TengenError where the network is none that such a learner can teach.
+
+        compile: the first step then takes a minute. seed: of noise, sampled quantiles and shifted images.
+        """
+        check_combination(network.config, config)
+        keep_freed_memory()
+        self.config = config
+        self.device = torch.device(device)
+        self.network = network.to(self.device).train()
+        self.target = copy.deepcopy(self.network) if config.target_period or config.target_polyak else None
+        self.steps = 0
+        self.optimizer = make_optimizer(config, self.network)
+        is_vector = network.config.torso == "mlp"  # too little work to gain by less precision
+        dtype = torch.float32 if is_vector else choose_precision(config.precision, self.device)
+        self._online = WorkingCopy(self.network, dtype, learns=True)
+        self._target = self._online
+        if self.target is not None:
+            self._target = WorkingCopy(self.target, dtype, learns=False)
+        self._uses_autocast = dtype != torch.float32 and not self._online.is_copy
+        self._dtype = dtype
+        self._threads = config.threads or usable_cores()
+        self._seed = seed
+        self._generator = torch.Generator(self.device)
+        self._losses = torch.compile(self._plain_losses, dynamic=False) if compile else self._plain_losses
+
+    def step(self, batch: Batch, progress: float = 0.0) -> tuple[dict[str, float], NDArray[np.float32]]:
+        """One gradient step; returns metrics and new priorities [B].
+
+        Priorities are absolute errors, or the losses of distributional heads. progress: of the run, 0 to 1.
+        Raises TengenError, and makes no step, when the loss is no number any more.
+        """
+        with intra_op_threads(self._threads):
+            return self._step(batch, progress)
+
+    def _step(self, batch: Batch, progress: float) -> tuple[dict[str, float], NDArray[np.float32]]:
+        # What is random in a step follows from its number, so a resumed run needs no state of a generator.
+        self._generator.manual_seed((self._seed << 32) + self.steps)
+        rate = set_learning_rate(self.optimizer, self.config, progress)
+        online, target = self._online, self._target
+        online.module.resample_noise(self._generator)
+        if target is not online:
+            target.module.resample_noise(self._generator)
+        weights = self._tensor(batch.weights)
+        with torch.autocast(self.device.type, self._dtype, enabled=self._uses_autocast):
+            losses_, errors, values = self._losses(
+                self._images(batch.observations),
+                self._tensor(batch.actions),
+                self._tensor(batch.returns),
+                self._tensor(batch.discounts),
+                self._images(batch.next_observations),
+            )
+        loss = losses.weighted_mean(losses_, weights)
+        metrics = {
+            "loss": loss.item(),
+            "error": errors.mean().item(),
+            "value": values.mean().item(),
+            "learning_rate": rate,
+        }
+        if not math.isfinite(metrics["loss"]):
+            raise TengenError(
+                f"the loss became {metrics['loss']} at step {self.steps + 1}; go on from the last checkpoint "
+                f"with learner.learning_rate below {self.config.learning_rate:g}"
+            )
+        metrics["gradient_norm"] = self._descend(loss)
+        self._move_target()
+        return metrics, errors.cpu().numpy()
+
+    def _descend(self, loss: Tensor) -> float:
+        """Step along the gradient of the loss; returns its norm before clipping."""
+        self._online.forget_gradients()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._online.push_gradients()
+        penalty = self.network.penalty()
+        if penalty is not None:
+            penalty.backward()  # type: ignore[no-untyped-call]
+        norm = clip_gradients(self.network, self.config.gradient_clip)
+        self.optimizer.step()
+        self.network.constrain()
+        self._online.pull()
+        self.steps += 1
+        return norm
+
+    def _move_target(self) -> None:
+        period, share = self.config.target_period, self.config.target_polyak
+        if self.target is None:
+            return
+        theirs, ours = list(self.network.parameters()), list(self.target.parameters())
+        with torch.no_grad():
+            if share is not None:
+                torch._foreach_lerp_(ours, theirs, share)
+            elif period and self.steps % period == 0:
+                torch._foreach_copy_(ours, theirs)
+            else:
+                return
+            for buffer, other in zip(self.target.buffers(), self.network.buffers(), strict=True):
+                buffer.copy_(other)
+        self._target.pull()
+
+    def _plain_losses(
+        self, observations: Tensor, a_tm1: Tensor, r_t: Tensor, discount_t: Tensor, next_observations: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Losses, new priorities and values of the actions taken, each [B]."""
+        config, network = self.config, self.network
+        online, target = self._online.module, self._target.module
+        head, munchausen = network.config.head, config.munchausen
+        with torch.no_grad():
+            out_t = self._outputs(target, next_observations)
+            values_t = target.expected(out_t)
+            selector = values_t
+            if config.double:
+                selector = online.expected(self._outputs(online, next_observations))
+            values_tm1 = values_t
+            if munchausen:
+                values_tm1 = target.expected(self._outputs(target, observations))
+        taus = self._taus(len(observations))
+        out_tm1 = self._outputs(online, observations, taus).float()
+        out_t = out_t.float()
+        if head == "q":
+            if munchausen:
+                error = losses.munchausen_q_learning(
+                    out_tm1,
+                    a_tm1,
+                    r_t,
+                    discount_t,
+                    out_t,
+                    values_tm1,
+                    munchausen.temperature,
+                    munchausen.alpha,
+                    munchausen.clip,
+                )
+            else:
+                error = losses.double_q_learning(out_tm1, a_tm1, r_t, discount_t, out_t, selector)
+            found = losses.huber(error) if config.loss == "huber" else losses.half_square(error)
+            return found, error.detach().abs(), losses.take(out_tm1.detach(), a_tm1)
+        if head == "c51":
+            found = losses.categorical_q_learning(
+                network.support, out_tm1, a_tm1, r_t, discount_t, out_t, selector
+            )
+        elif munchausen:
+            found = losses.munchausen_quantile_q_learning(
+                out_tm1,
+                taus,
+                a_tm1,
+                r_t,
+                discount_t,
+                out_t,
+                values_tm1,
+                munchausen.temperature,
+                munchausen.alpha,
+                munchausen.clip,
+                config.kappa,
+            )
+        else:
+            found = losses.quantile_q_learning(
+                out_tm1, taus, a_tm1, r_t, discount_t, out_t, selector, config.kappa
+            )
+        return found, found.detach(), losses.take(online.expected(out_tm1.detach()), a_tm1)
+
+    def _taus(self, count: int) -> Tensor:
+        """Quantiles that the losses are about: iqn's drawn anew [B, N], qr's [N]."""
+        network = self.network
+        if network.config.head == "iqn":
+            shape = (count, network.config.iqn_samples)
+            return torch.rand(shape, generator=self._generator, device=self.device)
+        return network.quantile_midpoints
+
+    def _outputs(self, network: QNetwork, observations: Tensor, taus: Tensor | None = None) -> Tensor:
+        if network.config.head != "iqn":
+            outputs: Tensor = network(observations)
+            return outputs
+        outputs = network(observations, self._taus(len(observations)) if taus is None else taus)
+        return outputs
+
+    def _images(self, observations: NDArray[Any]) -> Tensor:
+        images = self._tensor(observations)
+        pad = self.network.config.random_shift
+        return random_shift(images, pad, self._generator) if pad else images
+
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array).to(self.device, non_blocking=True)
+
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """The network's weights as arrays by name."""
+        return network_weights(self.network)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that a resumed learner needs: weights, target network, moments."""
+        found = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        if self.target is not None:
+            found |= {f"target.{name}": value for name, value in self.target.state_dict().items()}
+        found |= {f"optimizer.{name}": value for name, value in optimizer_tensors(self.optimizer).items()}
+        return {name: value.detach().cpu().clone().contiguous() for name, value in found.items()}
+
+    def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from `tensors` of an earlier learner of the same shape."""
+        self.network.load_state_dict(under(tensors, "network."))
+        self._online.pull()
+        if self.target is not None:
+            self.target.load_state_dict(under(tensors, "target."))
+            self._target.pull()
+        restore_optimizer(self.optimizer, under(tensors, "optimizer."))
+        self.steps = steps
+
+
+def clip_gradients(network: QNetwork, longest: float) -> float:
+    """Shorten the gradient to the norm `longest`, unless that is 0; returns its norm before."""
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), longest or math.inf)
+    return norm.item()
+
+
+def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
