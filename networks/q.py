@@ -97,7 +97,7 @@ class QNetwork(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def _flat_stack(self, observations: Tensor) -> Tensor:
-        """[B, stack, C, H, W] -> [B, stack * C, H, W]; others unchanged. Raises TengenError for wrong ones."""
+        """[B, stack, C, H, W] -> [B, stack * C, H, W]; raises TengenError for wrong shapes."""
         wanted = (self.spec.stack, *self.spec.frame_shape)
         if observations.shape[1:] != wanted:
             sizes = ", ".join(str(size) for size in wanted)

@@ -34,7 +34,7 @@ class QNetworkConfig(ConfigModel):
     width: Annotated[float, Field(gt=0, le=16)] = 1.0
     """Factor on the channels of the torso's convolutions."""
     hidden: Units | tuple[Units, ...] | None = None
-    """Units of the fully connected layers, a number or a list; null is as published. Dueling doubles the last."""
+    """Units of fully connected layers, a number or a list, null as published. Dueling doubles the last."""
     dueling: bool = False
     """Value and advantage apart (Wang et al. 2016)."""
     noisy: bool = False

@@ -80,6 +80,7 @@ class ConvTorso(nn.Module):
     def __init__(self, config: QNetworkConfig, shape: tuple[int, int, int]) -> None:
         super().__init__()
         channels, *size = shape
+        self.in_size = shape[1], shape[2]
         layers = LAYERS[config.torso]
         self.convs, self.norms = nn.ModuleList(), nn.ModuleList()
         for depth, (published, kernel, stride) in enumerate(layers):
@@ -153,8 +154,11 @@ class ImpalaBlock(nn.Module):
 
     def __init__(self, config: QNetworkConfig, channels: int) -> None:
         super().__init__()
-        convs = [nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2)]
-        self.conv1, self.conv2 = (spectral_norm(conv) if config.spectral_norm else conv for conv in convs)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        if config.spectral_norm:
+            for conv in (self.conv1, self.conv2):
+                spectral_norm(conv)
         self.norm1, self.norm2 = (make_norm(config.normalisation, channels, is_image=True) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:

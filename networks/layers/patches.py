@@ -1,5 +1,6 @@
 """The first convolution of an image network, made cheap for bytes with few channels."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,8 +21,14 @@ def patches(x: Tensor, stride: int) -> Tensor:
     rows, columns = height // stride, width // stride
     if stride == 4 and x.dtype == torch.uint8 and x.is_contiguous():
         # Four bytes side by side move as one number.
-        quads = x.view(torch.int32).view(batch, channels, rows, 4, columns)
-        moved = quads.permute(0, 2, 4, 1, 3).contiguous().view(torch.uint8)  # [B, rows, columns, C, 4 * 4]
+        if x.device.type == "cpu" and not torch.compiler.is_compiling():
+            from tengen.networks.layers.patch_kernel import move_quads
+
+            moved = torch.empty(batch, rows, columns, channels * 16, dtype=torch.uint8)
+            move_quads(x.numpy().view(np.uint32), moved.numpy().view(np.uint32))
+        else:
+            quads = x.view(torch.int32).view(batch, channels, rows, 4, columns)
+            moved = quads.permute(0, 2, 4, 1, 3).contiguous().view(torch.uint8)  # [B, rows, columns, C, 16]
     else:
         moved = x.reshape(batch, channels, rows, stride, columns, stride).permute(0, 2, 4, 1, 3, 5)
     return moved.reshape(batch, rows, columns, -1).permute(0, 3, 1, 2)
@@ -47,18 +54,13 @@ class PixelConv2d(nn.Conv2d):
         weight = self.weight / 255 if x.dtype == torch.uint8 else self.weight
         dtype = compute_dtype(self.weight)
         stride, padding = self.stride[0], int(self.padding[0])
-        if self.is_patched(x):
+        if self.patch_of(x.shape[2], x.shape[3]) > 1:
             return F.conv2d(patches(x, stride).to(dtype), patch_weight(weight, stride), self.bias)
         x = x.to(dtype).contiguous(memory_format=torch.channels_last)
         return F.conv2d(x, weight, self.bias, self.stride, padding)
 
-    def is_patched(self, x: Tensor) -> bool:
-        """Whether images such as x are cut into patches."""
+    def patch_of(self, height: int, width: int) -> int:
+        """Side of the patches that images of a size are cut into; 1 where they stay whole."""
         stride = self.stride[0]
-        return (
-            stride > 1
-            and self.padding[0] == 0
-            and self.kernel_size[0] % stride == 0
-            and x.shape[2] % stride == 0
-            and x.shape[3] % stride == 0
-        )
+        fits = not (self.padding[0] or self.kernel_size[0] % stride or height % stride or width % stride)
+        return stride if fits else 1
