@@ -66,7 +66,7 @@ class TerminalViewer:
     def _draw(self, image: Image, facts: list[str], state: str) -> None:
         rows, columns = self._terminal.size()
         if rows < SMALLEST[0] or columns < SMALLEST[1]:
-            self._terminal.draw(["too small a window"[:columns]])
+            self._terminal.draw(["too small"[:columns]])
             return
         picture = drawn(image, self._aspect, rows - 1, columns, self._colours)
         help_text = f"{state}  {self.HELP}" if state else self.HELP
