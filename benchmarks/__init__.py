@@ -13,4 +13,5 @@ BENCHES = {
     "selfplay": "tengen.benchmarks.selfplay:run",
     "startup": "tengen.benchmarks.startup:run",
     "memory": "tengen.benchmarks.memory:run",
+    "replay": "tengen.benchmarks.replay:run",
 }

@@ -233,7 +233,7 @@ def test_a_million_steps_of_atari_take_no_more_than_seven_and_a_half_gigabytes()
 def test_a_replay_that_memory_cannot_take_is_refused_before_it_is_made(monkeypatch):
     monkeypatch.setattr("tengen.agents.dqn.replay_room.free_memory", lambda: 3_200_000_000)
     with pytest.raises(
-        TengenError, match=r"1,000,000 steps of atari/Pong takes 7.08 GB of memory, of which 3.2"
+        TengenError, match=r"1,000,000 steps of atari/Pong takes 7.09 GB of memory, of which 3.2"
     ):
         FrameReplay(ATARI, ReplayConfig(capacity=1_000_000), worlds=8, n_step=3, gamma=0.99)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tengen.agents.dqn import replay_kernels as kernels
 from tengen.agents.dqn.priorities import Floats, Integers, SumTree
 from tengen.agents.dqn.replay_config import ReplayConfig
-from tengen.agents.dqn.replay_room import bytes_needed, check_room, frame_bytes, room_for, spec_as_json
+from tengen.agents.dqn.replay_room import ENTRY, bytes_needed, check_room, frame_bytes, room_for, spec_as_json
 from tengen.agents.dqn.transitions import Batch, Transitions
 from tengen.envs.worlds import WorldSpec
 from tengen.errors import TengenError
@@ -58,11 +58,9 @@ class FrameReplay:
         size = worlds * self.length
         check_room(spec, config, self._file)
         self._frame_bytes = frame_bytes(spec)
-        word = np.uint64 if self._frame_bytes % 8 == 0 else np.uint8
-        self._frames = room_for(self._file, (size, self._frame_bytes // np.dtype(word).itemsize), word)
-        self._flags = np.zeros(size, np.uint8)
-        self._actions = np.zeros(size, np.int32)
-        self._rewards = np.zeros(size, np.float32)
+        self._frames = room_for(self._file, size, self._frame_bytes)
+        entries = np.zeros(size, ENTRY)
+        self._flags, self._actions, self._rewards = entries["flags"], entries["action"], entries["reward"]
         self._waiting = np.zeros(size)  # the weight of a step in the tree, there or not yet
         self._tree = SumTree(size)
         self._ends: Integers = np.zeros(worlds, np.int64)  # entries ever written, of each world
@@ -144,7 +142,7 @@ class FrameReplay:
                 weights,
                 np.empty(batch_size),
             )
-            observations, next_observations = self._gather(slots[0]), self._gather(slots[1])
+            observations, next_observations = self._gather(slots)
         return Batch(observations, actions, returns, discounts, next_observations, weights, indices)
 
     def update_priorities(self, indices: NDArray[np.integer], errors: NDArray[np.floating]) -> None:
@@ -161,7 +159,6 @@ class FrameReplay:
                 self.config.alpha,
                 self.config.floor,
                 self._ends,
-                self._waiting,
                 self._tree.nodes,
                 self._tree.levels,
                 self.length,
@@ -275,7 +272,7 @@ class FrameReplay:
         return int(np.count_nonzero(self._flags & kernels.LOST))
 
     def _gather(self, slots: Integers) -> NDArray[np.generic]:
-        shape = (len(slots), self.spec.stack)
+        shape = (*slots.shape, self.spec.stack)
         out = np.empty((*shape, *self.spec.frame_shape), self.spec.frame_dtype)
         words = out.reshape(*shape, -1).view(self._frames.dtype)
         kernels.gather(self._frames, self._flags, self.length, slots, words)

@@ -29,37 +29,35 @@ Singles = NDArray[np.float32]
 def n_step(
     flags: Flags, rewards: Singles, base: int, length: int, entry: int, end: int, n: int, gamma: float
 ) -> tuple[int, float, float, int]:
-    """PENDING, WHOLE or BROKEN; the discounted return; the discount of what follows; the entry that follows.
+    """PENDING, WHOLE or BROKEN; the discounted return; the discount of what follows; the slot of that.
 
-    Steps end at a terminal (discount 0, and the entry itself, whose value counts for nothing) and where they
+    Steps end at a terminal (discount 0, and its own slot, whose value counts for nothing) and where they
     were cut short (the final frame follows). An episode that begins without its predecessor having ended is
     that of an actor started anew: nothing leads there. `end` is one past the newest entry.
     """
     total = 0.0
     discount = 1.0
+    slot = base + entry % length  # the only division: they are what is slow here
+    unfit = FINAL | LOST
     for step in range(n):
-        at = entry + step
-        if at >= end:
-            return PENDING, 0.0, 0.0, entry
-        flag = flags[base + at % length]
-        if flag & (FINAL | LOST) or (step > 0 and flag & FIRST):
-            return BROKEN, 0.0, 0.0, entry
-        total += discount * rewards[base + at % length]
+        if entry + step >= end:
+            return PENDING, 0.0, 0.0, slot
+        flag = flags[slot]
+        if flag & unfit:
+            return BROKEN, 0.0, 0.0, slot
+        unfit = FINAL | LOST | FIRST
+        total += discount * rewards[slot]
         discount *= gamma
         if flag & TERMINAL:
-            return WHOLE, total, 0.0, at
+            return WHOLE, total, 0.0, slot
+        slot = slot + 1 if slot + 1 < base + length else base
         if flag & TRUNCATED:
-            if at + 1 >= end:
-                return PENDING, 0.0, 0.0, entry
-            if not flags[base + (at + 1) % length] & FINAL:
-                return BROKEN, 0.0, 0.0, entry
-            return WHOLE, total, discount, at + 1
-    at = entry + n
-    if at >= end:
-        return PENDING, 0.0, 0.0, entry
-    if flags[base + at % length] & (FIRST | FINAL | LOST):
-        return BROKEN, 0.0, 0.0, entry
-    return WHOLE, total, discount, at
+            if entry + step + 1 >= end:
+                return PENDING, 0.0, 0.0, slot
+            return WHOLE if flags[slot] & FINAL else BROKEN, total, discount, slot
+    if entry + n >= end:
+        return PENDING, 0.0, 0.0, slot
+    return BROKEN if flags[slot] & unfit else WHOLE, total, discount, slot
 
 
 @leaf_kernel
@@ -205,9 +203,9 @@ def draw(
         base = w * length
         end = ends[w]
         # The newest entry that stands in this slot.
-        entry = end - 1 - (end - 1 - (slot - base)) % length
+        entry = end - 1 - (end - 1 - slot + base) % length
         _, total, discount, follows = n_step(flags, rewards, base, length, entry, end, n, gamma)
-        slots[1, b] = base + follows % length
+        slots[1, b] = follows
         ids[b] = entry * len(ends) + w
         chosen[b] = actions[slot]
         returns[b] = total
@@ -224,7 +222,6 @@ def renew(
     alpha: float,
     floor: float,
     ends: Integers,
-    waiting: Floats,
     nodes: Floats,
     levels: Integers,
     length: int,
@@ -247,7 +244,6 @@ def renew(
             error = highest
         slots[b] = slot
         weights[b] = (error + floor) ** alpha
-        waiting[slot] = weights[b]
     set_leaves(nodes, levels, slots, weights)
     return highest
 
@@ -257,23 +253,25 @@ def gather(
     frames: NDArray[np.generic],  # [worlds * length, words]
     flags: Flags,
     length: int,
-    slots: Integers,  # [B] of the newest frames
-    out: NDArray[np.generic],  # [B, stack, words]
+    slots: Integers,  # [2, B] of the newest frames
+    out: NDArray[np.generic],  # [2, B, stack, words]
 ) -> None:
     """Observations from single frames: the newest last, back to where the episode began, zeros before."""
-    stack = out.shape[1]
-    for b in range(len(slots)):
-        slot = slots[b]
-        base = slot // length * length
-        is_over = False
-        for back in range(stack):
-            into = out[b, stack - 1 - back]
-            if is_over:
-                into[:] = 0
-                continue
-            into[:] = frames[slot]
-            is_over = flags[slot] & FIRST != 0
-            slot = base + (slot - base - 1) % length
+    stack, words = out.shape[2], out.shape[3]
+    for end in range(2):
+        for b in range(slots.shape[1]):
+            slot = slots[end, b]
+            base = slot // length * length
+            is_over = False
+            for back in range(stack - 1, -1, -1):
+                if is_over:
+                    for word in range(words):
+                        out[end, b, back, word] = 0
+                    continue
+                for word in range(words):
+                    out[end, b, back, word] = frames[slot, word]
+                is_over = flags[slot] & FIRST != 0
+                slot = slot - 1 if slot > base else base + length - 1
 
 
 @kernel

@@ -15,7 +15,9 @@ from tengen.errors import TengenError
 from tengen.files import disk_faults
 from tengen.machine import free_memory
 
-ENTRY_BYTES = 1 + 4 + 4 + 8  # flags, action, reward, priority while its steps are not complete
+#: What is kept of a step beside its frame, together because it is read together, somewhere in the memory.
+ENTRY = np.dtype({"names": ["reward", "action", "flags"], "formats": ["f4", "i4", "u1"], "itemsize": 12})
+ENTRY_BYTES = ENTRY.itemsize + 8  # and its priority until its steps are complete
 
 
 def frame_bytes(spec: WorldSpec) -> int:
@@ -64,8 +66,13 @@ def _check_fits(
         )
 
 
-def room_for(file: Path | None, shape: tuple[int, int], word: type) -> NDArray[Any]:
-    """An array of zeros, in a new file where one is named. Raises MachineError."""
+def room_for(file: Path | None, frames: int, size: int) -> NDArray[Any]:
+    """Zeros [frames, words] of the widest word that divides `size`, the bytes of a frame.
+
+    In a new file where one is named. Raises MachineError.
+    """
+    word = np.dtype(next(word for word in (np.uint64, np.uint32, np.uint8) if size % word().itemsize == 0))
+    shape = (frames, size // word.itemsize)
     if file is None:
         return np.zeros(shape, word)  # pages come from the system when first written to
     with disk_faults(file, "make"):
