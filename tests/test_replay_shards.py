@@ -9,7 +9,7 @@ import pytest
 from tengen.agents.dqn.replay import FrameReplay
 from tengen.agents.dqn.replay_shards import ReplayShards, shard_path, shards
 from tengen.errors import TengenError
-from tests.replay_tools import Lives, replay_of, world
+from tests.replay_tools import Lives, drawable, everything, replay_of, world
 
 WORLDS = 3
 
@@ -175,6 +175,23 @@ def test_a_shard_that_cannot_be_used_is_left_out_and_its_steps_are_counted(tmp_p
     assert replay.stats()["drawable"] == WORLDS * (100 - 3 - 20 - 3 - 2)
     seen = replay.sample(500, np.random.default_rng(0))
     assert (seen.observations[:, -1] > 0).all() and (seen.next_observations[:, -1] > 0).all()
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_nothing_leads_into_a_gap_or_out_of_it(tmp_path, number):
+    replay, lives = toy(), Lives(world(), WORLDS, eventful=0.2)
+    replay.add(lives.live(60))
+    state, tensors = saved(kept_in(tmp_path, replay))
+    shard_path(tmp_path, number).unlink()
+    again = toy()
+    assert len(kept_in(tmp_path, again).load(state, tensors)) == 1
+    lived = drawable(lives, again.length, 3, 0.5)
+    batch = everything(again)
+    for b in range(len(batch.actions)):
+        seen, action, total, discount, following = lived[int(batch.observations[b, -1, 0])]
+        assert batch.observations[b, :, 0].tolist() == seen
+        assert (batch.actions[b], batch.returns[b], batch.discounts[b]) == (action, total, discount)
+        assert following is None or batch.next_observations[b, :, 0].tolist() == following
 
 
 def test_bits_that_changed_on_disk_are_noticed(tmp_path):

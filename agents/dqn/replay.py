@@ -65,6 +65,8 @@ class FrameReplay:
         self._tree = SumTree(size)
         self._ends: Integers = np.zeros(worlds, np.int64)  # entries ever written, of each world
         self._pending: Integers = np.zeros(worlds, np.int64)  # the first whose steps are not complete
+        self._alpha = config.alpha if config.prioritised else 0.0  # power of the errors
+        self._has_losses = False  # of entries whose shards could not be read
         self._highest = 1.0  # error so far: that of new steps, so that each is drawn soon
 
     @staticmethod
@@ -185,7 +187,7 @@ class FrameReplay:
                 "steps": self.steps,
                 "ends": self._ends.tolist(),
                 "highest_error": self._highest,
-                "prioritised": self.config.prioritised,
+                "alpha": self._alpha,
             }
             return state, {"replay.weights": weights[np.concatenate(slots)]}
 
@@ -204,10 +206,11 @@ class FrameReplay:
                 [self._slots(w, max(0, end - self.length), end) for w, end in enumerate(self._ends)]
             )
             self._flags[slots] = kernels.LOST
-            if self.config.prioritised and state["prioritised"]:
+            self._has_losses = True  # until looked at
+            if state["alpha"] == self._alpha:
                 self._highest = state["highest_error"]
                 self._waiting[slots] = weights
-            else:  # nothing is known yet, or need be
+            else:  # weights of another kind: all begin anew
                 self._waiting[slots] = 1.0
 
     def entries(self, starts: Integers, stops: Integers) -> dict[str, NDArray[Any]]:
@@ -269,7 +272,9 @@ class FrameReplay:
         return world * self.length + np.arange(start, stop) % self.length
 
     def _lost(self) -> int:
-        return int(np.count_nonzero(self._flags & kernels.LOST))
+        lost = int(np.count_nonzero(self._flags & kernels.LOST)) if self._has_losses else 0
+        self._has_losses = lost > 0
+        return lost
 
     def _gather(self, slots: Integers) -> NDArray[np.generic]:
         shape = (*slots.shape, self.spec.stack)
