@@ -15,6 +15,9 @@ from tengen.networks.q import QNetwork
 from tengen.networks.q_heads import Hidden
 from tengen.networks.torsos import ConvTorso, ImpalaBlock, ImpalaStage, ImpalaTorso
 
+#: Weights up to which a linear layer stays plain float32: exact, and done before oneDNN would have begun.
+SMALL_LINEAR = 1 << 14
+
 
 def for_inference(network: QNetwork, dtype: torch.dtype, device: torch.device) -> QNetwork:
     """A copy of the network that computes in dtype on device, for use under `torch.inference_mode`.
@@ -231,6 +234,8 @@ class _Builder:
 
     def _linear(self, weight: Tensor, bias: Tensor, *, relu: bool) -> PackedLinear:
         weight, bias = weight.to(self.device), bias.to(self.device)
+        if weight.numel() <= SMALL_LINEAR:
+            return PackedLinear(weight, bias, dtype=torch.float32, relu=relu, packed=False)
         return PackedLinear(weight, bias, dtype=self.dtype, relu=relu, packed=self.packed)
 
     def _in_type(self, module: nn.Module) -> nn.Module:

@@ -1,0 +1,91 @@
+"""The two files of a checkpoint, whatever network it holds: reading, checking, digests."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as from_bytes
+from torch import Tensor
+
+from tengen.errors import MachineError, TengenError
+from tengen.networks.paths import STATE, WEIGHTS
+
+FORMAT = 1
+
+
+def _read_bytes(file: Path) -> bytes:
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        raise TengenError(f"{file}: is a device, not a file; the checkpoint is damaged")
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        raise TengenError(f"{file}: is missing; a checkpoint has {WEIGHTS} and {STATE}") from None
+    except OSError as error:
+        raise MachineError(f"{file}: cannot be read ({error.strerror or error})") from error
+    if not data:
+        raise TengenError(f"{file}: is empty; the checkpoint is damaged")
+    return data
+
+
+def read_state(file: Path) -> dict[str, Any]:
+    """What a state.json says. Raises TengenError where it is damaged, MachineError if unreadable."""
+    data = _read_bytes(file)
+    try:
+        state = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise TengenError(f"{file}: is not whole JSON ({reason}); the checkpoint is damaged") from error
+    if not isinstance(state, dict) or not isinstance(state.get("format"), int):
+        raise TengenError(f"{file}: is not the state of a Tengen checkpoint (it has no 'format' number)")
+    if state["format"] > FORMAT:
+        raise TengenError(
+            f"{file}: has format {state['format']}, but this Tengen reads up to {FORMAT}; upgrade it"
+        )
+    return state
+
+
+def read_weights(file: Path, digest: str) -> dict[str, Tensor]:
+    """The tensors of a safetensors file with that digest ("None": unknown). Raises as `read_state` does."""
+    data = _read_bytes(file)
+    try:
+        tensors = from_bytes(data)
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, MemoryError) as error:
+        # A safetensors file may begin with any byte, the length of its header; that header opens at byte 8.
+        if data[8:9] != b"{" and (data[:4] == b"PK\x03\x04" or data[:1] == b"\x80"):
+            raise TengenError(
+                f"{file}: is a pickle, which could run code; Tengen reads safetensors only"
+            ) from error
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TengenError(f"{file}: is truncated or not safetensors ({reason})") from error
+    if digest != digest_of(data) and digest != "None":
+        raise TengenError(f"{file}: is not the file that {STATE} beside it was written with, or is damaged")
+    return tensors
+
+
+def check_tensors(file: Path, tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    """Raise TengenError unless names, shapes and types are the expected ones, and all numbers finite."""
+    if missing := sorted(expected.keys() - tensors.keys()):
+        raise TengenError(
+            f"{file}: lacks '{missing[0]}' ({len(missing)} of {len(expected)} tensors are missing)"
+        )
+    if unknown := sorted(tensors.keys() - expected.keys()):
+        raise TengenError(f"{file}: holds '{unknown[0]}', which its network does not have")
+    for name, wanted in expected.items():
+        found = tensors[name]
+        if found.shape != wanted.shape or found.dtype != wanted.dtype:
+            raise TengenError(
+                f"{file}: '{name}' is {found.dtype} {list(found.shape)}, "
+                f"but its network needs {wanted.dtype} {list(wanted.shape)}"
+            )
+        if found.is_floating_point() and not torch.isfinite(found).all():
+            raise TengenError(
+                f"{file}: '{name}' holds infinities or NaN; the training that wrote it had diverged"
+            )
+
+
+def digest_of(data: bytes) -> str:
+    """What state.json keeps of a weights file, so that files of two checkpoints are never taken for one."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
