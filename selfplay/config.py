@@ -132,13 +132,19 @@ class CheckpointConfig(ConfigModel):
     """Newest checkpoints kept whole; the weights that evaluations refer to are kept besides."""
 
 
-class TrainConfig(ConfigModel):
-    """A whole training run by self-play."""
+class RunConfig(ConfigModel):
+    """What every training run has."""
 
-    kind: Literal["alphazero"] = "alphazero"
     game: str
     """As `tengen games` lists them."""
     seed: Annotated[int, Field(ge=0, lt=2**62)] = 0
+    checkpoint: CheckpointConfig = CheckpointConfig()
+
+
+class TrainConfig(RunConfig):
+    """A whole training run by self-play."""
+
+    kind: Literal["alphazero"] = "alphazero"
     network: NetworkConfig = NetworkConfig()
     search: SearchConfig = SearchConfig()
     rollouts: RolloutsConfig = RolloutsConfig()
@@ -146,7 +152,6 @@ class TrainConfig(ConfigModel):
     learner: LearnerConfig = LearnerConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     stop: StopConfig = StopConfig()
-    checkpoint: CheckpointConfig = CheckpointConfig()
 
     @model_validator(mode="after")
     def _sensible(self) -> "TrainConfig":

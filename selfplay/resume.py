@@ -1,8 +1,11 @@
 """A run saved whole and taken up again: weights, optimizer, replay, random streams and counters."""
 
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,7 +73,7 @@ def restore(saved: Saved, run: RunDir, rollouts: Rollouts) -> None:
         return
     step, folder = latest
     load_checkpoint(folder, saved.replay.game)  # its weights are not needed, but should be whole
-    try:
+    with explained(folder, run):
         state = json.loads((folder / STATE).read_text())["extra"]
         tensors = load_file(folder / OPTIMIZER)
         torch.set_rng_state(tensors.pop("rng.torch"))
@@ -80,12 +83,24 @@ def restore(saved: Saved, run: RunDir, rollouts: Rollouts) -> None:
         rollouts.restore(state["rollouts"])
         with disk_faults(run.path / "replay", "read the replay"):
             faults = load_replay(run.path / "replay", saved.replay, state["replay"])
+    report(faults, run)
+    run.log(f"resumed at update {step} with {saved.replay.positions} positions in the replay")
+
+
+@contextlib.contextmanager
+def explained(folder: Path, run: RunDir) -> Iterator[None]:
+    """Turn whatever a checkpoint that does not fit raises into one sentence, as a TengenError."""
+    try:
+        yield
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = " ".join(line.strip() for line in str(error).splitlines()[:2]) or type(error).__name__
         older = [found.name for found in checkpoints(run.path).values()][-2:-1]
         hint = f"; remove it to go on from {older[0]}" if older else ""
         raise TengenError(f"{folder}: the run cannot go on from this checkpoint ({reason}){hint}") from error
+
+
+def report(faults: list[str], run: RunDir) -> None:
+    """Tell the user, and the log, what of a replay was lost."""
     for fault in faults:
         run.log(fault)
         print(fault, file=sys.stderr)
-    run.log(f"resumed at update {step} with {saved.replay.positions} positions in the replay")

@@ -158,7 +158,7 @@ def test_after_kill_9_everything_is_taken_up_again(recipe, tmp_path, capsys):
     assert after[-1]["learner_steps"] > state["learner_steps"] >= 1
     assert after[-1]["seconds"] > state["loop"]["seconds"]
     final = json.loads((checkpoints(run)[step + 2] / "state.json").read_text())["extra"]
-    assert final["loop"]["steps"] == final["learner_steps"] == after[-1]["learner_steps"]
+    assert final["loop"]["learner_steps"] == final["learner_steps"] == after[-1]["learner_steps"]
 
 
 def test_resuming_restores_weights_moments_replay_streams_and_counters(recipe, tmp_path):

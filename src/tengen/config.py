@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tengen.config_faults import describe
 from tengen.errors import MachineError, TengenError
-from tengen.words import nearest
+from tengen.words import did_you_mean, nearest
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -62,9 +62,10 @@ def _recipes_hint() -> str:
     return f"recipes that ship with tengen: {', '.join(shipped_recipes()) or 'none'}"
 
 
-def load_config(path: str | Path, model: type[M], overrides: Sequence[str] = ()) -> M:
+def load_config(path: str | Path, model: type[M] | Mapping[str, type[M]], overrides: Sequence[str] = ()) -> M:
     """Read a YAML file (interpolations allowed) and dotted `key=value` overrides into a model.
 
+    Of several models, by the value of the key "kind"; the first is meant where the file has none.
     Raises TengenError that names the file, the dotted key, the value and what would be right;
     MachineError where the file may not be read.
     """
@@ -77,6 +78,8 @@ def load_config(path: str | Path, model: type[M], overrides: Sequence[str] = ())
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""
         raise TengenError(f"{shown}: {key}{_first_line(error)}") from None
+    if isinstance(model, Mapping):
+        model = _of_kind(model, data, shown)
     try:
         # Strict JSON is the mode in which a list may fill a tuple and yet "3" is not 3.
         return model.model_validate_json(json.dumps(data, default=str), strict=True)
@@ -84,9 +87,17 @@ def load_config(path: str | Path, model: type[M], overrides: Sequence[str] = ())
         raise TengenError(describe(error, model, data, shown, keys)) from None
 
 
+def _of_kind(models: Mapping[str, type[M]], data: Any, shown: str) -> type[M]:
+    kind = data.get("kind", next(iter(models)))
+    if not isinstance(kind, str) or kind not in models:
+        hint = did_you_mean(str(kind), models, "kinds")
+        raise TengenError(f"{shown}: kind: '{kind}' is no kind of training; {hint}")
+    return models[kind]
+
+
 def to_yaml(config: BaseModel) -> str:
     """The whole configuration as YAML that `load_config` reads back to an equal model."""
-    return OmegaConf.to_yaml(OmegaConf.create(_escape(config.model_dump(mode="json"))))
+    return OmegaConf.to_yaml(OmegaConf.create(_escape(config.model_dump(mode="json", by_alias=True))))
 
 
 def _escape(value: Any) -> Any:

@@ -26,11 +26,11 @@ def run(args: argparse.Namespace) -> int:
     """Print the configuration."""
     from tengen.config import load_config, to_yaml
     from tengen.console import emit_json
-    from tengen.selfplay.config import TrainConfig
+    from tengen.selfplay.kinds import KINDS
 
-    config = load_config(args.config, TrainConfig, args.overrides)
+    config = load_config(args.config, KINDS, args.overrides)
     if args.json:
-        emit_json(config.model_dump(mode="json"))
+        emit_json(config.model_dump(mode="json", by_alias=True))
     else:
         print(to_yaml(config), end="")
     return 0

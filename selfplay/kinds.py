@@ -1,0 +1,10 @@
+"""The kinds of training, by the configuration's key `kind`."""
+
+from tengen.selfplay.config import RunConfig, TrainConfig
+from tengen.selfplay.dqn_config import DqnTrainConfig, PqnTrainConfig
+
+KINDS: dict[str, type[RunConfig]] = {
+    "alphazero": TrainConfig,
+    "dqn": DqnTrainConfig,
+    "pqn": PqnTrainConfig,
+}
