@@ -113,6 +113,12 @@ def test_a_step_cut_short_bootstraps_from_its_final_frame():
     assert set(drawn) == {1, 2, 3, 4}
 
 
+def test_no_stack_reaches_back_over_a_final_frame_whatever_the_actor_says():
+    replay = replay_of(world(3, (1,)))
+    replay.add(told("F c . .", [0] * 4))
+    assert drawn_by_frame(replay)[3][0] == [0, 0, 3]
+
+
 def test_nothing_leads_from_an_actor_that_died_to_the_one_that_took_its_place():
     replay = replay_of(world(3, (1,)), n_step=2)
     replay.add(told("F . . F . .", [1, 2, 4, 8, 16, 32]))

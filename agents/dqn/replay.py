@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tengen.agents.dqn import replay_kernels as kernels
 from tengen.agents.dqn.priorities import Floats, Integers, SumTree
+from tengen.agents.dqn.replay_checks import check_state, check_transitions
 from tengen.agents.dqn.replay_config import ReplayConfig
 from tengen.agents.dqn.replay_room import ENTRY, bytes_needed, check_room, frame_bytes, room_for, spec_as_json
 from tengen.agents.dqn.transitions import Batch, Transitions
@@ -51,20 +52,27 @@ class FrameReplay:
                 f"transition: its capacity should be {least * worlds} or more"
             )
         self.steps = 0  # ever added
-        self._n_step = n_step
-        self._gamma = gamma
         self._lock = threading.Lock()
         self._file = folder / FRAMES_FILE if config.on_disk and folder is not None else None
         size = worlds * self.length
         check_room(spec, config, self._file)
-        self._frame_bytes = frame_bytes(spec)
-        self._frames = room_for(self._file, size, self._frame_bytes)
-        entries = np.zeros(size, ENTRY)
-        self._flags, self._actions, self._rewards = entries["flags"], entries["action"], entries["reward"]
-        self._waiting = np.zeros(size)  # the weight of a step in the tree, there or not yet
+        self._frames = room_for(self._file, size, frame_bytes(spec))
         self._tree = SumTree(size)
-        self._ends: Integers = np.zeros(worlds, np.int64)  # entries ever written, of each world
-        self._pending: Integers = np.zeros(worlds, np.int64)  # the first whose steps are not complete
+        entries = np.zeros(size, ENTRY)
+        self._rings = kernels.Rings(
+            flags=entries["flags"],
+            actions=entries["action"],
+            rewards=entries["reward"],
+            waiting=np.zeros(size),
+            ends=np.zeros(worlds, np.int64),
+            pending=np.zeros(worlds, np.int64),
+            nodes=self._tree.nodes,
+            levels=self._tree.levels,
+            length=self.length,
+            stack=spec.stack,
+            n=n_step,
+            gamma=float(gamma),
+        )
         self._alpha = config.alpha if config.prioritised else 0.0  # power of the errors
         self._has_losses = False  # of entries whose shards could not be read
         self._highest = 1.0  # error so far: that of new steps, so that each is drawn soon
@@ -76,7 +84,7 @@ class FrameReplay:
 
     def __len__(self) -> int:
         """Entries stored: steps, and what followed those that were cut short."""
-        return int(np.minimum(self._ends, self.length).sum())
+        return int(np.minimum(self._rings.ends, self.length).sum())
 
     @property
     def is_ready(self) -> bool:
@@ -99,7 +107,7 @@ class FrameReplay:
 
     def add(self, transitions: Transitions) -> None:
         """Write T steps of N worlds. Raises ValueError where they do not fit the replay."""
-        self._check(transitions)
+        check_transitions(transitions, self.spec, self.worlds)
         rows = self.length // 2  # final frames may double them, and no slot may be written twice at once
         with self._lock:
             for begin in range(0, len(transitions.actions), rows):
@@ -125,17 +133,9 @@ class FrameReplay:
             actions = np.empty(batch_size, np.int64)
             returns, discounts, weights = np.empty((3, batch_size), np.float32)
             kernels.draw(
+                self._rings,
                 targets,
-                beta,
-                self._gamma,
-                self._n_step,
-                self._flags,
-                self._actions,
-                self._rewards,
-                self._ends,
-                self._tree.nodes,
-                self._tree.levels,
-                self.length,
+                float(beta),
                 slots,
                 indices,
                 actions,
@@ -155,15 +155,12 @@ class FrameReplay:
         slots, weights = np.empty(len(ids), np.int64), np.empty(len(ids))
         with self._lock:
             self._highest = kernels.renew(
+                self._rings,
                 ids,
                 np.array(errors, np.float32).reshape(ids.shape),
                 self._highest,
-                self.config.alpha,
+                self._alpha,
                 self.config.floor,
-                self._ends,
-                self._tree.nodes,
-                self._tree.levels,
-                self.length,
                 slots,
                 weights,
             )
@@ -178,40 +175,37 @@ class FrameReplay:
     def snapshot(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Counters as JSON keeps them, and priorities: all but the entries, which shards keep."""
         with self._lock:
-            weights = np.where(self._tree.leaves > 0, self._tree.leaves, self._waiting)
-            slots = [self._slots(w, max(0, end - self.length), end) for w, end in enumerate(self._ends)]
+            weights = np.where(self._tree.leaves > 0, self._tree.leaves, self._rings.waiting)
             state = {
                 "spec": spec_as_json(self.spec),
                 "worlds": self.worlds,
                 "length": self.length,
                 "steps": self.steps,
-                "ends": self._ends.tolist(),
+                "ends": self._rings.ends.tolist(),
                 "highest_error": self._highest,
                 "alpha": self._alpha,
             }
-            return state, {"replay.weights": weights[np.concatenate(slots)]}
+            return state, {"replay.weights": weights[self._kept_slots()]}
 
     def restore(self, state: dict[str, Any], weights: Floats) -> None:
         """Begin to take up a snapshot: entries are lost until `put`, nothing is drawn until `settle`.
 
         Raises TengenError where the snapshot is of another world or size.
         """
-        self._check_state(state)
+        check_state(state, self.spec, self.worlds, self.length)
         with self._lock:
             self.steps = state["steps"]
-            self._ends[:] = state["ends"]
+            self._rings.ends[:] = state["ends"]
             self._tree.leaves[:] = 0
             self._tree.rebuild()
-            slots = np.concatenate(
-                [self._slots(w, max(0, end - self.length), end) for w, end in enumerate(self._ends)]
-            )
-            self._flags[slots] = kernels.LOST
+            slots = self._kept_slots()
+            self._rings.flags[slots] = kernels.LOST
             self._has_losses = True  # until looked at
             if state["alpha"] == self._alpha:
                 self._highest = state["highest_error"]
-                self._waiting[slots] = weights
+                self._rings.waiting[slots] = weights
             else:  # weights of another kind: all begin anew
-                self._waiting[slots] = 1.0
+                self._rings.waiting[slots] = 1.0
 
     def entries(self, starts: Integers, stops: Integers) -> dict[str, NDArray[Any]]:
         """A copy of entries starts[w] to stops[w] of each world w, less those overwritten already.
@@ -219,15 +213,15 @@ class FrameReplay:
         Raises nothing; "starts" and "stops" [W] of the answer say what it holds, in the order of the worlds.
         """
         with self._lock:
-            starts = np.minimum(np.maximum(starts, self._ends - self.length), stops)
+            starts = np.minimum(np.maximum(starts, self._rings.ends - self.length), stops)
             slots = np.concatenate([self._slots(w, starts[w], stops[w]) for w in range(self.worlds)])
             return {
                 "starts": starts,
                 "stops": stops.copy(),
                 "frames": self._frames[slots].view(np.uint8),  # [S, bytes]
-                "flags": self._flags[slots],
-                "actions": self._actions[slots],
-                "rewards": self._rewards[slots],
+                "flags": self._rings.flags[slots],
+                "actions": self._rings.actions[slots],
+                "rewards": self._rings.rewards[slots],
             }
 
     def put(self, entries: dict[str, NDArray[Any]]) -> None:
@@ -235,44 +229,38 @@ class FrameReplay:
         with self._lock:
             begin = 0
             for w, (start, stop) in enumerate(zip(entries["starts"], entries["stops"], strict=True)):
-                kept = max(start, self._ends[w] - self.length)
+                kept = max(start, self._rings.ends[w] - self.length)
                 rows = slice(begin + kept - start, begin + stop - start)
                 begin += stop - start
                 if kept >= stop:
                     continue
                 slots = self._slots(w, kept, stop)
                 self._frames[slots] = np.ascontiguousarray(entries["frames"][rows]).view(self._frames.dtype)
-                self._flags[slots] = entries["flags"][rows]
-                self._actions[slots] = entries["actions"][rows]
-                self._rewards[slots] = entries["rewards"][rows]
+                self._rings.flags[slots] = entries["flags"][rows]
+                self._rings.actions[slots] = entries["actions"][rows]
+                self._rings.rewards[slots] = entries["rewards"][rows]
 
     def settle(self) -> None:
         """After `restore` and every `put`: find the steps that can be drawn."""
         with self._lock:
-            kernels.judge_all(
-                self._flags,
-                self._rewards,
-                self._waiting,
-                self._ends,
-                self._pending,
-                self._tree.nodes,
-                self._tree.levels,
-                self.length,
-                self._n_step,
-                self.spec.stack,
-            )
+            kernels.judge_all(self._rings)
 
     @property
     def ends(self) -> Integers:
         """[W] entries ever written of each world."""
         with self._lock:
-            return self._ends.copy()
+            return self._rings.ends.copy()
 
     def _slots(self, world: int, start: int, stop: int) -> Integers:
         return world * self.length + np.arange(start, stop) % self.length
 
+    def _kept_slots(self) -> Integers:
+        """Of all entries, from the oldest of world 0 to the newest of the last."""
+        ends = enumerate(self._rings.ends)
+        return np.concatenate([self._slots(w, max(0, end - self.length), end) for w, end in ends])
+
     def _lost(self) -> int:
-        lost = int(np.count_nonzero(self._flags & kernels.LOST)) if self._has_losses else 0
+        lost = int(np.count_nonzero(self._rings.flags & kernels.LOST)) if self._has_losses else 0
         self._has_losses = lost > 0
         return lost
 
@@ -280,7 +268,7 @@ class FrameReplay:
         shape = (*slots.shape, self.spec.stack)
         out = np.empty((*shape, *self.spec.frame_shape), self.spec.frame_dtype)
         words = out.reshape(*shape, -1).view(self._frames.dtype)
-        kernels.gather(self._frames, self._flags, self.length, slots, words)
+        kernels.gather(self._rings, self._frames, slots, words)
         return out
 
     def _append(self, transitions: Transitions, begin: int, end: int) -> None:
@@ -297,23 +285,13 @@ class FrameReplay:
         slots = np.empty(flags.shape, np.int64)
         final_slots = np.empty(len(final_at), np.int64)
         kernels.append(
+            self._rings,
+            transitions.first_world,
             flags,
             np.array(transitions.actions[begin:end], np.int32, order="C"),
             np.array(transitions.rewards[begin:end], np.float32, order="C"),
             self._first_weights(transitions.priorities, begin, end, flags.shape),
             finals,
-            transitions.first_world,
-            self._flags,
-            self._actions,
-            self._rewards,
-            self._waiting,
-            self._ends,
-            self._pending,
-            self._tree.nodes,
-            self._tree.levels,
-            self.length,
-            self._n_step,
-            self.spec.stack,
             slots,
             final_slots,
         )
@@ -335,35 +313,3 @@ class FrameReplay:
         known = np.isfinite(seen)
         self._highest = float(max(self._highest, np.max(seen, initial=0.0, where=known)))
         return (np.where(known, seen, self._highest) + self.config.floor) ** self.config.alpha
-
-    def _check(self, transitions: Transitions) -> None:
-        t, n = transitions.actions.shape
-        wanted = (t, n, *self.spec.frame_shape)
-        if transitions.frames.shape != wanted or transitions.frames.dtype != np.dtype(self.spec.frame_dtype):
-            raise ValueError(
-                f"frames are {transitions.frames.dtype} {transitions.frames.shape}, "
-                f"not {np.dtype(self.spec.frame_dtype)} {wanted}"
-            )
-        if not 0 <= transitions.first_world <= self.worlds - n:
-            raise ValueError(
-                f"worlds {transitions.first_world} to {transitions.first_world + n - 1} of "
-                f"a replay for {self.worlds}"
-            )
-        cut = transitions.truncations & ~transitions.terminals
-        cut[transitions.final_at[:, 0], transitions.final_at[:, 1]] = False
-        if cut.any():
-            raise ValueError(f"{cut.sum()} steps were cut short and have no final frame")
-
-    def _check_state(self, state: dict[str, Any]) -> None:
-        saved, wanted = state["spec"], spec_as_json(self.spec)
-        for key, value in wanted.items():
-            if saved.get(key) != value:
-                raise TengenError(
-                    f"the saved replay is of {saved.get('name')} with {key} {saved.get(key)}, "
-                    f"this run's is of {wanted['name']} with {key} {value}: it cannot be taken up"
-                )
-        if (state["worlds"], state["length"]) != (self.worlds, self.length):
-            raise TengenError(
-                f"the saved replay has {state['worlds']} worlds of {state['length']} steps, this run's "
-                f"{self.worlds} of {self.length}: capacity and number of worlds should stay as they were"
-            )

@@ -103,7 +103,8 @@ class ReplayShards:
     def _write_one(self, ends: NDArray[np.int64]) -> None:
         """The next shard, of entries before `ends`."""
         rows = max(1, self.shard_steps // self.replay.worlds)
-        entries = self.replay.entries(self._written, np.minimum(self._written + rows, ends))
+        begin = np.maximum(self._written, ends - self.replay.length)  # what is gone already is not needed
+        entries = self.replay.entries(begin, np.minimum(begin + rows, ends))
         span = np.stack([entries["starts"], entries["stops"]])
         entries["spec"] = _spec_bytes(self.replay)
         packed = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(to_bytes(entries))
