@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tengen.envs.worlds import WorldSpec
-from tengen.errors import TengenError
+from tengen.envs.worlds_config import WorldsConfig
 from tengen.pixels import resize
 
 FRAMES_PER_SECOND = 60  # of the console
@@ -20,78 +20,60 @@ class AtariScreen:
     where a mean lies half-way between two; an episode's number of no-ops is drawn otherwise.
     """
 
-    def __init__(
-        self,
-        name: str,
-        rom: str,
-        *,
-        seed: int = 0,
-        stack: int = 4,
-        frame_skip: int = 4,
-        size: tuple[int, int] = (84, 84),
-        noop_max: int = 30,
-        fire_reset: bool = False,
-        sticky: float = 0.0,
-        full_actions: bool = False,
-        max_frames: int = 108_000,
-    ) -> None:
-        """name: "atari/SpaceInvaders"; rom: what ale-py calls its file, "space_invaders".
-
-        sticky: chance that a frame repeats the last action. max_frames: of the emulator, after which an
-        episode is cut short. Raises TengenError where there is no such rom.
-        """
+    def __init__(self, spec: WorldSpec, rom: str, *, seed: int, config: WorldsConfig) -> None:
+        """spec: as `atari_spec` gives it for the ROM and the configuration."""
         import ale_py
 
+        self.spec, self.aspect = spec, ASPECT
+        self.steps_per_second = FRAMES_PER_SECOND / config.frame_skip
+        self._config = config
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
-        self._emulator = ale_py.ALEInterface()
-        self._emulator.setInt("random_seed", seed)
-        self._emulator.setFloat("repeat_action_probability", sticky)
-        self._emulator.setInt("max_num_frames_per_episode", max_frames)
-        path = ale_py.roms.get_rom_path(rom)
-        if path is None:
-            raise TengenError(f"unknown game '{name}'; ale-py has no '{rom}'")
-        self._emulator.loadROM(path)
-        emulator = self._emulator
-        self._actions = list(emulator.getLegalActionSet() if full_actions else emulator.getMinimalActionSet())
+        emulator = self._emulator = ale_py.ALEInterface()
+        emulator.setInt("random_seed", seed % 2**31)
+        emulator.setFloat("repeat_action_probability", config.atari_sticky)
+        emulator.loadROM(ale_py.roms.get_rom_path(rom))  # type: ignore[arg-type]  # the ROM is known
+        self._actions = list(
+            emulator.getLegalActionSet() if config.full_actions else emulator.getMinimalActionSet()
+        )
         self.action_names = tuple(_words(action.name.lower()) for action in self._actions)
-        self.steps_per_second = FRAMES_PER_SECOND / frame_skip
-        self.aspect = ASPECT
         self._rng = np.random.default_rng(seed)
-        self._frame_skip, self._noop_max, self._fire_reset = frame_skip, noop_max, fire_reset
+        self._observation = np.zeros((spec.stack, *spec.frame_shape), np.uint8)
+        self._most_steps = -(-config.atari_max_frames // config.frame_skip)
+        self._steps = 0
         height, width = emulator.getScreenDims()
-        self.spec = WorldSpec(name, len(self._actions), size, np.uint8, stack)
-        self._observation = np.zeros((stack, *size), np.uint8)
-        self.screen = np.zeros((height, width, 3), np.uint8)  # [H, W, 3] the picture after the last step
         self._grey = np.zeros((height, width), np.uint8)
+        self.screen = np.zeros((height, width, 3), np.uint8)  # [H, W, 3] the picture after the last step
 
     def reset(self) -> NDArray[np.uint8]:
-        """Begin an episode; its first observation [stack, *size], older frames than its first black."""
+        """Begin an episode; its first observation [stack, 84, 84], the frames before its first black."""
         import ale_py
 
         self._emulator.reset_game()
-        for _ in range(int(self._rng.integers(self._noop_max + 1))):
+        for _ in range(int(self._rng.integers(self._config.atari_noop_max + 1))):
             self._emulator.act(ale_py.Action.NOOP)
             if self._emulator.game_over():
                 self._emulator.reset_game()
-        if self._fire_reset and ale_py.Action.FIRE in self._actions:
+        if self._config.fire_reset and ale_py.Action.FIRE in self._actions:
             self._emulator.act(ale_py.Action.FIRE)
         self._observation[:] = 0
+        self._steps = 0
         self._look(pooled=False)
         return self._observation.copy()
 
     def step(self, action: int) -> tuple[NDArray[np.uint8], float, bool]:
-        """One decision of frame_skip frames: observation [stack, *size], raw reward, whether all is over."""
-        reward = 0.0
-        for frame in range(self._frame_skip):
+        """One decision of frame_skip frames: observation [stack, 84, 84], raw reward, whether all is over."""
+        reward, last = 0.0, self._config.frame_skip - 1
+        for frame in range(last + 1):
             reward += self._emulator.act(self._actions[action])
             if self._emulator.game_over():
-                self._look(pooled=False)
-                return self._observation.copy(), reward, True
-            if frame == self._frame_skip - 2:
+                break
+            if frame == last - 1:
                 self._emulator.getScreenRGB(self.screen)
                 self._emulator.getScreenGrayscale(self._grey)
-        self._look(pooled=self._frame_skip > 1)
-        return self._observation.copy(), reward, False
+        self._steps += 1
+        over = bool(self._emulator.game_over())
+        self._look(pooled=last > 0 and not over)
+        return self._observation.copy(), reward, over or self._steps >= self._most_steps
 
     def close(self) -> None:
         """Nothing is held that Python does not give up by itself."""
@@ -102,7 +84,7 @@ class AtariScreen:
         self.screen = np.maximum(self.screen, screen) if pooled else screen
         self._grey = np.maximum(self._grey, grey) if pooled else grey
         self._observation = np.roll(self._observation, -1, axis=0)
-        self._observation[-1] = resize(self._grey, *self._observation.shape[1:])
+        self._observation[-1] = resize(self._grey, *self.spec.frame_shape)
 
 
 def _words(action: str) -> str:

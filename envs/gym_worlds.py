@@ -47,10 +47,12 @@ class GymWorlds:
     a seed of its own, drawn from that of the worlds, the environment's number and the episode's.
     """
 
-    def __init__(self, name: str, count: int, *, seed: int, config: WorldsConfig) -> None:
+    def __init__(
+        self, name: str, count: int, *, seed: int, config: WorldsConfig, render_mode: str | None = None
+    ) -> None:
         """name: "gym/CartPole-v1". Raises TengenError for what does not fit `Worlds`."""
         self.count = count
-        self._envs = [_make(name, config) for _ in range(count)]
+        self._envs = [_make(name, config, render_mode) for _ in range(count)]
         self.spec = _spec(name, self._envs[0], config)
         self._frame = _framing(name, self._envs[0].observation_space).frame
         self._first_action = int(self._envs[0].action_space.start)
@@ -88,6 +90,10 @@ class GymWorlds:
             self._begun[world] += 1
             self._begin(world)
         return Step(self._observations, rewards, terminals, truncations, firsts, final_observations, episodes)
+
+    def env(self, world: int) -> Any:
+        """The environment of gymnasium's, to look at."""
+        return self._envs[world]
 
     def state(self) -> dict[str, Any]:
         """Where all environments stand, as JSON keeps it: the running episodes' numbers and actions."""
@@ -136,7 +142,7 @@ class GymWorlds:
         return float(reward), bool(is_terminal), bool(is_cut)
 
 
-def _make(name: str, config: WorldsConfig) -> Any:
+def _make(name: str, config: WorldsConfig, render_mode: str | None = None) -> Any:
     import gymnasium
 
     if name.startswith("gym/tengen/"):
@@ -145,7 +151,9 @@ def _make(name: str, config: WorldsConfig) -> Any:
         raise TengenError(f"{name}: {wrong[0]} is of Atari only; leave it out for worlds of gymnasium")
     limit = {} if config.max_frames is None else {"max_episode_steps": config.max_frames}
     try:
-        return gymnasium.make(name.removeprefix("gym/"), disable_env_checker=True, **limit)
+        return gymnasium.make(
+            name.removeprefix("gym/"), disable_env_checker=True, render_mode=render_mode, **limit
+        )
     except (gymnasium.error.Error, ImportError, TypeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise TengenError(f"{name} cannot be made: {reason}") from None

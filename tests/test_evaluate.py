@@ -3,13 +3,19 @@ import re
 
 import numpy as np
 import pytest
+import yaml
 
-from tengen.agents.dqn.agent import QAgent, RandomWorldAgent, make_world_agent
+from tengen.agents.dqn.agent import QAgent, RandomWorldAgent, make_world_agent, worlds_config
 from tengen.cli import main
+from tengen.envs.make_worlds import world_spec
 from tengen.envs.worlds import Episode, Step, WorldSpec
+from tengen.envs.worlds_config import WorldsConfig
 from tengen.errors import TengenError
 from tengen.league.atari_scores import SCORES, chance_and_person, human_normalised
 from tengen.league.evaluate import bootstrap_interval, evaluate_worlds, evaluation_seed
+from tengen.networks.q import QNetwork
+from tengen.networks.q_checkpoint import save_q_checkpoint
+from tengen.networks.q_config import QNetworkConfig
 
 SPEC = WorldSpec("atari/Pong", 6, (84, 84), np.uint8, 4)
 
@@ -174,6 +180,65 @@ def test_evaluation_seeds_differ_from_one_another_and_from_small_ones():
     assert len(set(seeds)) == 200 and min(seeds) > 10_000 and max(seeds) < 2**30
 
 
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    """A run in Pong with all 18 actions and sticky ones, whose network has learned nothing yet."""
+    config = WorldsConfig(protocol="machado", full_actions=True)
+    run = tmp_path_factory.mktemp("runs") / "pong"
+    network = QNetwork(QNetworkConfig(hidden=16), world_spec("atari/Pong", config))
+    save_q_checkpoint(run / "checkpoints" / "step-00000007", network, step=7)
+    save_q_checkpoint(run / "best", network, step=5)
+    settings = config.model_dump(mode="json") | {"threads": 1}
+    (run / "config.yaml").write_text(yaml.safe_dump({"game": "atari/Pong", "worlds": settings}))
+    return run
+
+
+@pytest.mark.parametrize("part", ["", "/latest", "/best", "/checkpoints/step-00000007"])
+def test_a_network_plays_in_the_worlds_that_its_run_learned_in(run_folder, part):
+    config = worlds_config(f"dqn:{run_folder}{part}?epsilon=0")
+    assert (config.full_actions, config.protocol, config.atari_sticky) == (True, "machado", 0.25)
+    agent = make_world_agent(f"dqn:{run_folder}{part}?epsilon=0", world_spec("atari/Pong", config))
+    screens = np.random.default_rng(0).integers(0, 256, (3, 4, 84, 84), dtype=np.uint8)
+    actions = agent.act(screens)
+    assert actions.shape == (3,) and np.array_equal(agent.act(screens), actions)
+
+
+def test_a_protocol_that_is_asked_for_leaves_the_actions_be(run_folder):
+    config = worlds_config(f"dqn:{run_folder}", "deepmind")
+    assert (config.full_actions, config.atari_sticky, config.atari_noop_max) == (True, 0.0, 30)
+
+
+def test_without_a_network_worlds_are_as_the_protocol_says():
+    assert worlds_config("random").protocol == "deepmind"
+    assert worlds_config("random", "machado").atari_sticky == 0.25
+
+
+def test_a_network_of_another_game_is_refused(run_folder, capsys):
+    assert main(["evaluate", f"dqn:{run_folder}", "atari/Breakout", "--episodes", "1"]) == 2
+    error = capsys.readouterr().err
+    assert "is for atari/Pong and cannot play atari/Breakout" in error and error.count("\n") == 1
+
+
+def test_a_network_is_evaluated_from_its_run(run_folder, capsys):
+    arguments = [f"dqn:{run_folder}?epsilon=0.5", "atari/Pong", "--episodes", "1", "--json"]
+    assert main(["evaluate", *arguments]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["interval"] is None and result["returns"] == [result["mean"]] == [result["median"]]
+    assert -21 <= result["mean"] < -10
+    assert result["agent"] == arguments[0]
+
+
+def test_a_damaged_configuration_is_one_sentence(run_folder, tmp_path):
+    (tmp_path / "run").mkdir()
+    broken = tmp_path / "run" / "best"
+    broken.mkdir()
+    for file in (run_folder / "best").iterdir():
+        (broken / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "run" / "config.yaml").write_text("worlds: {stack: many}")
+    with pytest.raises(TengenError, match=r"config.yaml: does not say which worlds it was for"):
+        worlds_config(f"dqn:{broken}")
+
+
 def test_the_command_says_what_its_json_says(capsys):
     arguments = ["evaluate", "random", "atari/Breakout", "--episodes", "6", "--json"]
     assert main(arguments) == 0
@@ -198,7 +263,7 @@ def test_the_command_says_what_its_json_says(capsys):
         (["random", "atari/Pong", "--episodes", "0"], "--episodes 0 is out of range; it must be from 1"),
         (["random", "atari/Pong", "--parallel", "0"], "--parallel 0 is out of range"),
         (["random", "atari/Pong", "--seed", "-1"], "--seed -1 is out of range"),
-        (["random", "atari/Brekout"], "did you mean atari/Breakout?"),
+        (["random", "atari/Brekout"], "did you mean atari/Breakout"),
         (["dqn:runs/none-such", "atari/Pong"], "runs/none-such: there is no such checkpoint"),
         (["policy:models/go9", "atari/Pong"], "agent 'policy:models/go9' plays board games"),
     ],

@@ -15,7 +15,9 @@ from PIL import Image as Pillow
 from PIL import ImageSequence
 
 from tengen.cli import main
+from tengen.envs.atari import atari_roms, atari_spec
 from tengen.envs.atari_screen import AtariScreen
+from tengen.envs.worlds_config import WorldsConfig
 from tengen.errors import MachineError, TengenError
 from tengen.pixels import resize
 from tengen.ui import video as videos
@@ -213,7 +215,9 @@ def test_the_screen_sees_what_the_vector_environment_sees(rom):
     vector = AtariVectorEnv(
         rom, 1, noop_max=0, use_fire_reset=False, reward_clipping=False, num_threads=1, stack_num=4
     )
-    one = AtariScreen("atari/Test", rom, seed=7, noop_max=0)
+    name = next(name for name, file in atari_roms().items() if file == rom)
+    config = WorldsConfig(noop_max=0)
+    one = AtariScreen(atari_spec(name, rom, config), rom, seed=7, config=config)
     theirs, _ = vector.reset(seed=7)
     pairs = [(theirs[0].copy(), one.reset())]
     rng = np.random.default_rng(0)
@@ -320,4 +324,4 @@ def test_wrong_input_is_one_sentence(arguments, sentence, capsys):
 
 def test_an_unknown_game_is_told_the_nearest(capsys):
     assert main(["watch", "atari/Pnog", "--agent", "random"]) == 2
-    assert "did you mean atari/Pong?" in capsys.readouterr().err
+    assert "unknown world 'atari/Pnog'; did you mean atari/Pong" in capsys.readouterr().err

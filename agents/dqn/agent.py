@@ -1,15 +1,20 @@
 """Agents of single-player worlds such as atari/Pong, and the strings that name them."""
 
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from tengen.agents.registry import AgentSpec, number_option, parse_agent
 from tengen.envs.worlds import Observations, WorldSpec
+from tengen.envs.worlds_config import WorldsConfig
 from tengen.errors import TengenError
+from tengen.networks.paths import find_checkpoint
 
+CONFIG = "config.yaml"  # of a run
 EPSILON = 0.001  # of evaluation; Hessel et al. 2018, Rainbow, table 1
 
 
@@ -87,8 +92,32 @@ def default_world_agent(world: str) -> str:
     return f"dqn:models/{name}" if (files("tengen.models") / name / "state.json").is_file() else "random"
 
 
-def worlds_config(text: str, protocol: str | None) -> Any:
-    """How to set up the worlds for an agent."""
+def worlds_config(text: str, protocol: str | None = None) -> WorldsConfig:
+    """How to set worlds up for an agent: as its network's run did, where that is known.
+
+    A network that has learned with sticky actions, 18 actions or another frame skip is at home only there.
+    protocol: "deepmind" or "machado", to start and disturb episodes as that says nevertheless.
+    """
+    agent = parse_agent(text)
+    config = _learned_in(find_checkpoint(agent.target)) if agent.kind == "dqn" and agent.target else None
+    config = config or WorldsConfig()
+    if protocol is not None:
+        config = WorldsConfig(
+            **config.model_dump() | {"protocol": protocol, "noop_max": None, "sticky": None}
+        )
+    return config
+
+
+def _learned_in(checkpoint: Path) -> WorldsConfig | None:
+    """The worlds of the configuration beside a network that ships, or of the run that a checkpoint is of."""
+    for folder in (checkpoint, checkpoint.parent, checkpoint.parent.parent):
+        file = folder / CONFIG
+        if file.is_file():
+            try:
+                return WorldsConfig(**yaml.safe_load(file.read_text("utf-8")).get("worlds") or {})
+            except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+                reason = str(error).splitlines()[0]
+                raise TengenError(f"{file}: does not say which worlds it was for ({reason})") from None
     return None
 
 
