@@ -12,6 +12,7 @@ BENCHES = {
     "gpu-search": "tengen.benchmarks.gpu_search:run",
     "selfplay": "tengen.benchmarks.selfplay:run",
     "startup": "tengen.benchmarks.startup:run",
+    "atari-worlds": "tengen.benchmarks.atari_worlds:compare_worlds",
     "memory": "tengen.benchmarks.memory:run",
     "replay": "tengen.benchmarks.replay:run",
 }
