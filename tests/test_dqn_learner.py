@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tengen.agents.dqn.half_adam import HalfAdam
 from tengen.agents.dqn.learner import DqnLearner
 from tengen.agents.dqn.learner_config import (
     LearnerConfig,
@@ -14,11 +15,12 @@ from tengen.agents.dqn.learner_config import (
     RmspropConfig,
     check_combination,
 )
-from tengen.agents.dqn.optimizers import CentredRMSProp
+from tengen.agents.dqn.optimizers import CentredRMSProp, make_optimizer
 from tengen.agents.dqn.precision import WorkingCopy
 from tengen.agents.dqn.transitions import Batch
 from tengen.envs.worlds import WorldSpec
 from tengen.errors import TengenError
+from tengen.networks.conv_relu import JoinedTorso
 from tengen.networks.q import QNetwork
 from tengen.networks.q_config import QNetworkConfig
 
@@ -83,7 +85,6 @@ COMBINATIONS = {
     "munchausen qr": ({"head": "qr", "quantiles": 11}, {"munchausen": MunchausenConfig()}),
     "munchausen iqn": ({"head": "iqn", "iqn_samples": 8}, {"munchausen": MunchausenConfig()}),
     "layer norm, adamw": ({"normalisation": "layer"}, {"optimizer": "adamw", "weight_decay": 1e-4}),
-    "batch norm": ({"normalisation": "batch"}, {}),
     "l2 and max-norm": ({"l2": 1e-5, "max_norm": 4.0}, {}),
 }
 
@@ -171,10 +172,10 @@ def test_equal_states_step_to_equal_bits_also_after_a_restart(name):
 
 
 def test_images_in_half_precision_step_to_equal_bits_after_a_restart():
-    first = make({}, SCREEN, target_period=2)
+    first = make({"hidden": 16}, SCREEN, target_period=2)
     for update in range(3):
         first.step(screens(4, update))
-    resumed = make({}, SCREEN, target_period=2)
+    resumed = make({"hidden": 16}, SCREEN, target_period=2)
     resumed.restore(first.tensors(), first.steps)
     for update in range(3, 6):
         first.step(screens(4, update))
@@ -185,18 +186,26 @@ def test_images_in_half_precision_step_to_equal_bits_after_a_restart():
 
 def test_the_target_network_follows_by_period_or_share():
     learner = make(target_period=3)
-    before = [p.clone() for p in learner.target.parameters()]
+    before = [p.clone() for p in learner.target.network.parameters()]
     for update in range(2):
         learner.step(corridor(8, update))
-    assert all(torch.equal(p, q) for p, q in zip(before, learner.target.parameters(), strict=True))
+    assert all(torch.equal(p, q) for p, q in zip(before, learner.target.network.parameters(), strict=True))
     learner.step(corridor(8, 2))
-    pairs = zip(learner.network.parameters(), learner.target.parameters(), strict=True)
+    pairs = zip(learner.network.parameters(), learner.target.network.parameters(), strict=True)
     assert all(torch.equal(p, q) for p, q in pairs)
     drifting = make(target_period=None, target_polyak=0.25)
-    start = next(drifting.target.parameters()).clone()
+    start = next(drifting.target.network.parameters()).clone()
     drifting.step(corridor(8, 0))
     wanted = 0.75 * start + 0.25 * next(drifting.network.parameters())
-    torch.testing.assert_close(next(drifting.target.parameters()), wanted)
+    torch.testing.assert_close(next(drifting.target.network.parameters()), wanted)
+
+
+def test_running_statistics_are_kept_in_full_precision():
+    learner = make({"normalisation": "batch", "hidden": 16}, SCREEN)
+    metrics, _ = learner.step(screens(4))
+    assert math.isfinite(metrics["loss"])
+    means = learner.tensors()["network.torso.norms.0.running_mean"]
+    assert means.dtype == torch.float32 and means.abs().max() > 0
 
 
 @pytest.mark.parametrize("network", [{}, {"torso": "impala", "dueling": True, "noisy": True}])
@@ -266,3 +275,47 @@ def test_pqn_wants_expected_values_and_layer_norm():
 def test_learner_settings_that_contradict_each_other(values, reason):
     with pytest.raises(ValueError, match=reason):
         LearnerConfig.model_validate(values)
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw"])
+@pytest.mark.parametrize("clip", [0.0, 0.02])
+def test_adam_in_one_pass_is_torchs_adam(kind, clip):
+    """The same gradients of the same copy, clipped and stepped along by torch and by the kernel."""
+    torch.manual_seed(2)
+    config = LearnerConfig(optimizer=kind, weight_decay=0.1 if kind == "adamw" else 0.0, learning_rate=1e-2)
+    ours, theirs = (QNetwork(QNetworkConfig(hidden=16), SCREEN) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    optimizers = [make_optimizer(config, network) for network in (ours, theirs)]
+    copy = WorkingCopy(ours, torch.bfloat16, learns=True)
+    assert HalfAdam.fits(optimizers[0], copy)
+    adam = HalfAdam(optimizers[0], copy, clip)
+    for update in range(5):
+        copy.forget_gradients()
+        copy.module(torch.from_numpy(screens(4, update).observations)).square().mean().backward()
+        pairs = zip(copy.module.parameters(), theirs.parameters(), strict=True)
+        for half, single in pairs:
+            single.grad = half.grad.float().clone()
+        norm = torch.nn.utils.clip_grad_norm_(theirs.parameters(), clip or math.inf).item()
+        optimizers[1].step()
+        assert adam.step() == pytest.approx(norm, rel=1e-4)
+    for a, b, half in zip(ours.parameters(), theirs.parameters(), copy.module.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-4)
+        assert torch.equal(half, a.to(half.dtype))  # rounded to the nearest, ties to even
+
+
+@pytest.mark.parametrize("torso", ["nature", "mnih2013"])
+def test_joined_convolutions_are_the_plain_ones(torso):
+    torch.manual_seed(3)
+    plain = QNetwork(QNetworkConfig(torso=torso), SCREEN).torso.bfloat16()
+    if not JoinedTorso.fits(plain, torch.bfloat16):
+        pytest.skip("this torch has no joined kernels")
+    joined = JoinedTorso(plain)
+    images = torch.from_numpy(screens(4).observations)
+    found = []
+    for torso_ in (plain, joined):
+        plain.zero_grad(set_to_none=True)
+        features = torso_(images)
+        (features.float() * torch.linspace(-1, 1, features.shape[1])).sum().backward()
+        found.append([features.detach(), *(p.grad.clone() for p in plain.parameters())])
+    for a, b in zip(*found, strict=True):
+        assert torch.cosine_similarity(a.float().flatten(), b.float().flatten(), dim=0) > 0.999

@@ -1,6 +1,5 @@
 """Learning action values from a replay: DQN and what was made of it since, in any sensible combination."""
 
-import copy
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tengen.agents.dqn import losses
+from tengen.agents.dqn.half_adam import HalfAdam
 from tengen.agents.dqn.learner_config import LearnerConfig, check_combination
 from tengen.agents.dqn.optimizers import (
     make_optimizer,
@@ -19,6 +19,7 @@ from tengen.agents.dqn.optimizers import (
     set_learning_rate,
 )
 from tengen.agents.dqn.precision import WorkingCopy
+from tengen.agents.dqn.target import TargetNetwork
 from tengen.agents.dqn.transitions import Batch
 from tengen.errors import TengenError
 from tengen.machine import usable_cores
@@ -51,15 +52,17 @@ class DqnLearner:
         self.config = config
         self.device = torch.device(device)
         self.network = network.to(self.device).train()
-        self.target = copy.deepcopy(self.network) if config.target_period or config.target_polyak else None
         self.steps = 0
         self.optimizer = make_optimizer(config, self.network)
         is_vector = network.config.torso == "mlp"  # too little work to gain by less precision
         dtype = torch.float32 if is_vector else choose_precision(config.precision, self.device)
         self._online = WorkingCopy(self.network, dtype, learns=True)
-        self._target = self._online
-        if self.target is not None:
-            self._target = WorkingCopy(self.target, dtype, learns=False)
+        self.target: TargetNetwork | None = None
+        if config.target_period is not None or config.target_polyak is not None:
+            self.target = TargetNetwork(self.network, config, dtype)
+        self._adam = None
+        if isinstance(self.optimizer, torch.optim.Adam) and HalfAdam.fits(self.optimizer, self._online):
+            self._adam = HalfAdam(self.optimizer, self._online, config.gradient_clip)
         self._uses_autocast = dtype != torch.float32 and not self._online.is_copy
         self._dtype = dtype
         self._threads = config.threads or usable_cores()
@@ -80,10 +83,9 @@ class DqnLearner:
         # What is random in a step follows from its number, so a resumed run needs no state of a generator.
         self._generator.manual_seed((self._seed << 32) + self.steps)
         rate = set_learning_rate(self.optimizer, self.config, progress)
-        online, target = self._online, self._target
-        online.module.resample_noise(self._generator)
-        if target is not online:
-            target.module.resample_noise(self._generator)
+        self._online.module.resample_noise(self._generator)
+        if self.target is not None:
+            self.target.module.resample_noise(self._generator)
         weights = self._tensor(batch.weights)
         with torch.autocast(self.device.type, self._dtype, enabled=self._uses_autocast):
             losses_, errors, values = self._losses(
@@ -106,18 +108,24 @@ class DqnLearner:
                 f"with learner.learning_rate below {self.config.learning_rate:g}"
             )
         metrics["gradient_norm"] = self._descend(loss)
-        self._move_target()
+        if self.target is not None:
+            self.target.follow(self.steps)
         return metrics, errors.cpu().numpy()
 
     def _descend(self, loss: Tensor) -> float:
         """Step along the gradient of the loss; returns its norm before clipping."""
         self._online.forget_gradients()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._online.push_gradients()
         penalty = self.network.penalty()
+        if self._adam is not None and penalty is None:
+            loss.backward()
+            norm = self._adam.step()
+            self.steps += 1
+            return norm
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._online.push_gradients()
         if penalty is not None:
-            penalty.backward()  # type: ignore[no-untyped-call]
+            penalty.backward()
         norm = clip_gradients(self.network, self.config.gradient_clip)
         self.optimizer.step()
         self.network.constrain()
@@ -125,28 +133,13 @@ class DqnLearner:
         self.steps += 1
         return norm
 
-    def _move_target(self) -> None:
-        period, share = self.config.target_period, self.config.target_polyak
-        if self.target is None:
-            return
-        theirs, ours = list(self.network.parameters()), list(self.target.parameters())
-        with torch.no_grad():
-            if share is not None:
-                torch._foreach_lerp_(ours, theirs, share)
-            elif period and self.steps % period == 0:
-                torch._foreach_copy_(ours, theirs)
-            else:
-                return
-            for buffer, other in zip(self.target.buffers(), self.network.buffers(), strict=True):
-                buffer.copy_(other)
-        self._target.pull()
-
     def _plain_losses(
         self, observations: Tensor, a_tm1: Tensor, r_t: Tensor, discount_t: Tensor, next_observations: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Losses, new priorities and values of the actions taken, each [B]."""
         config, network = self.config, self.network
-        online, target = self._online.module, self._target.module
+        online = self._online.module
+        target = online if self.target is None else self.target.module
         head, munchausen = network.config.head, config.munchausen
         with torch.no_grad():
             out_t = self._outputs(target, next_observations)
@@ -173,6 +166,8 @@ class DqnLearner:
                     munchausen.alpha,
                     munchausen.clip,
                 )
+            elif not config.double:
+                error = losses.q_learning(out_tm1, a_tm1, r_t, discount_t, out_t)
             else:
                 error = losses.double_q_learning(out_tm1, a_tm1, r_t, discount_t, out_t, selector)
             found = losses.huber(error) if config.loss == "huber" else losses.half_square(error)
@@ -232,7 +227,7 @@ class DqnLearner:
         """Everything that a resumed learner needs: weights, target network, moments."""
         found = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         if self.target is not None:
-            found |= {f"target.{name}": value for name, value in self.target.state_dict().items()}
+            found |= {f"target.{name}": value for name, value in self.target.tensors().items()}
         found |= {f"optimizer.{name}": value for name, value in optimizer_tensors(self.optimizer).items()}
         return {name: value.detach().cpu().clone().contiguous() for name, value in found.items()}
 
@@ -241,8 +236,8 @@ class DqnLearner:
         self.network.load_state_dict(under(tensors, "network."))
         self._online.pull()
         if self.target is not None:
-            self.target.load_state_dict(under(tensors, "target."))
-            self._target.pull()
+            self.target.network.load_state_dict(under(tensors, "target."))
+            self.target.pull()
         restore_optimizer(self.optimizer, under(tensors, "optimizer."))
         self.steps = steps
 

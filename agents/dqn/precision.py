@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from tengen.networks.conv_relu import JoinedTorso
 from tengen.networks.layers.noisy import NoisyLinear
 from tengen.networks.q import QNetwork
 
@@ -48,9 +49,19 @@ class WorkingCopy:
             if isinstance(layer, NoisyLinear):
                 layer.noise_in.data = layer.noise_in.to(layer.weight.dtype)
                 layer.noise_out.data = layer.noise_out.to(layer.weight.dtype)
-        self._theirs = list(network.parameters())
-        self._ours = list(self.module.parameters())
+        if JoinedTorso.fits(self.module.torso, dtype):
+            self.module.torso = JoinedTorso(self.module.torso)  # type: ignore[arg-type, assignment]
+        self._theirs: list[Tensor] = list(network.parameters())
+        self._ours: list[Tensor] = list(self.module.parameters())
         self._gradients = [torch.zeros_like(p) for p in self._theirs] if learns else []
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Those of the network that learns."""
+        return list(self.network.parameters())
+
+    def pairs(self) -> dict[Tensor, Tensor]:
+        """The copy's parameter for each of the network's."""
+        return dict(zip(self._theirs, self._ours, strict=True))
 
     def pull(self) -> None:
         """Take the network's weights, after it has stepped."""
