@@ -132,13 +132,13 @@ def test_a_gif_shows_the_pictures_that_went_in_at_their_times(tmp_path):
     film[5] = film[5].copy()
     film[5][10, 20] = BLUE
     film.append(np.arange(film[0].size, dtype=np.uint32).astype(np.uint8).reshape(film[0].shape))
-    video = open_video(tmp_path / "play.gif", 15)
+    video = open_video(tmp_path / "new" / "play.gif", 15)
     for image in film:
         video.add(image)
     video.close()
     video.abort()
     shown, ends = [], []
-    with Pillow.open(tmp_path / "play.gif") as gif:
+    with Pillow.open(tmp_path / "new" / "play.gif") as gif:
         for frame in ImageSequence.Iterator(gif):
             shown.append(np.asarray(frame.convert("RGB")))
             ends.append(frame.info["duration"] + (ends[-1] if ends else 0))
@@ -147,7 +147,7 @@ def test_a_gif_shows_the_pictures_that_went_in_at_their_times(tmp_path):
         now = next(i for i, end in enumerate(ends) if end > 1000 * k / 15 + 5)
         assert np.array_equal(shown[now], image)
     assert len(shown) < len(film)  # what does not change is not written again
-    assert os.listdir(tmp_path) == ["play.gif"]
+    assert os.listdir(tmp_path / "new") == ["play.gif"]
 
 
 def fake_ffmpeg(folder, monkeypatch, script):

@@ -41,6 +41,8 @@ def open_video(path: Path | str, per_second: float) -> Video:
     """
     path = Path(path)
     program = check_video(path)
+    with disk_faults(path.parent, "make the folder"):
+        path.parent.mkdir(parents=True, exist_ok=True)
     return GifVideo(path, per_second) if program is None else Mp4Video(path, per_second, program)
 
 
