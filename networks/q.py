@@ -69,7 +69,8 @@ class QNetwork(nn.Module):
         if self.config.head == "q":
             return outputs.float()
         if self.config.head == "c51":
-            return outputs.float().softmax(2) @ self.support
+            # No matrix product: autocast would take it in bfloat16.
+            return (outputs.float().softmax(2) * self.support).sum(2)
         return outputs.float().mean(2)
 
     def resample_noise(self, generator: torch.Generator | None = None) -> None:

@@ -137,7 +137,7 @@ def _parse(folder: Path, state: dict[str, Any]) -> tuple[QNetworkConfig, QCheckp
     sizes = (spec.stack, *spec.frame_shape)
     if min(sizes) < 1 or math.prod(sizes) > LARGEST_OBSERVATION or not 1 <= spec.num_actions <= MOST_ACTIONS:
         raise TengenError(
-            f"{file}: {'x'.join(map(str, sizes))} numbers seen and {spec.num_actions} actions are no world's; "
+            f"{file}: {'x'.join(map(str, sizes))} numbers and {spec.num_actions} actions are no world's; "
             "the checkpoint is damaged"
         )
     try:

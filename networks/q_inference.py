@@ -84,7 +84,7 @@ class _FastHidden(nn.Module):
         self.linear, self.norm = linear, norm
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.norm(self.linear(x)))
+        return F.relu(self.norm(self.linear(x).float()))
 
 
 class _FastConvTorso(nn.Module):
@@ -158,7 +158,7 @@ class _Builder:
         if isinstance(linear, nn.Linear) and isinstance(norm, nn.Identity | nn.BatchNorm1d):
             gain, shift = _affine(norm, linear.out_features)
             return self._linear(linear.weight * gain[:, None], linear.bias * gain + shift, relu=True)
-        return _FastHidden(self.rebuilt(linear), self._in_type(norm))
+        return _FastHidden(self.rebuilt(linear), copy.deepcopy(norm).to(self.device).float())
 
     def _conv_torso(self, torso: ConvTorso) -> nn.Module:
         steps: list[nn.Module] = []
@@ -190,6 +190,7 @@ class _Builder:
             new.blocks = nn.Sequential(*(self._block(block) for block in stage.blocks))
             stages.append(new)
         fast.stages = nn.ModuleList(stages)
+        fast.final_pool = copy.deepcopy(torso.final_pool)
         return fast
 
     def _block(self, block: nn.Module) -> nn.Module:
