@@ -20,10 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads", type=whole(1, 1024), default=1, help="threads that step them (default: %(default)s)"
     )
     parser.add_argument(
-        "--slices", type=whole(1, 1000), default=20, help="turns of each side (default: %(default)s)"
+        "--slices", type=whole(1, 1000), default=60, help="turns of each side (default: %(default)s)"
     )
     parser.add_argument(
-        "--seconds", type=span(60), default=0.5, help="length of a turn (default: %(default)s)"
+        "--seconds", type=span(60), default=0.15, help="length of a turn (default: %(default)s)"
     )
 
 

@@ -74,6 +74,9 @@ class AtariWorlds:
         self._seeds = np.arange(first, first + count)
         self._scores = np.zeros(count, np.int64)
         self._steps = np.zeros(count, np.int64)
+        self._in_time = self._most_steps  # steps of which none can meet the limit: looked up anew at 0
+        self._none = np.zeros(count, np.bool_)
+        self._none.flags.writeable = False
         self._begun_at = np.zeros(count, np.int64)  # the emulator's frame number where the game began
         height, width = FRAME_SHAPE
         self._env = ale_py.AtariVectorEnv(
@@ -101,30 +104,35 @@ class AtariWorlds:
         self._begun_at = info["frame_number"] - info["episode_frame_number"]
         self._scores[:] = 0
         self._steps[:] = 0
+        self._in_time = self._most_steps
         return observations
 
     def step(self, actions: NDArray[np.int32]) -> Step:
         """One decision in every game, actions [N]; raises ValueError for one that the game does not have."""
-        if actions.min() < 0 or actions.max() >= self.spec.num_actions:
+        if np.count_nonzero(actions.astype(np.uint32) >= self.spec.num_actions):  # below 0 they are large
             raise ValueError(f"actions {actions.tolist()} are not all from 0 to {self.spec.num_actions - 1}")
         observations, scored, terminals, _, info = self._env.step(actions)
         self._scores += scored
         self._steps += 1
-        firsts = np.zeros(self.count, np.bool_)
-        truncations = np.zeros(self.count, np.bool_)
+        self._in_time -= 1
+        rewards = (np.sign(scored) if self._clips else scored).astype(np.float32)
+        firsts = truncations = self._none
         final_observations: dict[int, Observations] = {}
-        if terminals.any():  # a game over, or a lost life
+        episodes: list[Episode] = []
+        if np.count_nonzero(terminals):  # a game over, or a lost life
             begun_at = info["frame_number"] - info["episode_frame_number"]
             firsts = begun_at != self._begun_at
             self._begun_at = begun_at
-        if self._steps.max() >= self._most_steps:
+        if self._in_time == 0:
             late = (self._steps >= self._most_steps) & ~firsts
             truncations = late & ~terminals
             final_observations = {int(n): observations[n].copy() for n in np.flatnonzero(truncations)}
             firsts = firsts | late
             observations = self._cut_short(late, observations)
-        rewards = (np.sign(scored) if self._clips else scored).astype(np.float32)
-        episodes = self._finish(firsts) if firsts.any() else []
+        if np.count_nonzero(firsts):
+            episodes = self._finish(firsts)
+        if self._in_time == 0:
+            self._in_time = self._most_steps - int(self._steps.max())
         return Step(observations, rewards, terminals, truncations, firsts, final_observations, episodes)
 
     def close(self) -> None:
