@@ -1,6 +1,7 @@
 """What chooses actions, for many games side by side."""
 
 import abc
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,16 @@ class Agent(abc.ABC):
     """
 
     name: str
+    needs_history = False
+    """Whether `follow` must be called: what a position alone tells is not enough."""
 
     def start(self, game: Game, slots: int) -> None:
         """Get ready for games at boards 0 .. slots - 1, forgetting earlier ones."""
         self.game = game
+
+    def follow(self, slot: int, start: States, actions: Sequence[int]) -> None:
+        """The game so far at a board, from the state start [1]; before `choose` there, if `needs_history`."""
+        return None
 
     @abc.abstractmethod
     def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:

@@ -140,7 +140,7 @@ def _play_wave(
 ) -> Iterator[GameRecord]:
     """Play one game in each slot until all are over; yields records as games end."""
     played = [list(starts[number // 2]) for number in numbers]  # a list of actions a slot
-    states = game.new_states(len(numbers))
+    states, start = game.new_states(len(numbers)), game.new_states(1)
     for index, opening in enumerate(played):
         replay(game, states[index : index + 1], opening)
     agent_of = np.stack([numbers % 2, 1 - numbers % 2], 1)  # [slot, player] -> index into agents
@@ -152,6 +152,9 @@ def _play_wave(
         for index, agent in enumerate(agents):
             turn = np.flatnonzero(mover == index)
             if len(turn):
+                if agent.needs_history:
+                    for slot in live[turn]:
+                        agent.follow(int(slot), start, played[slot])
                 actions[turn] = _choose(game, agent, part[turn], live[turn], numbers)
         game.step(part, actions)
         states[live] = part

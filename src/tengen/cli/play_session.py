@@ -80,6 +80,8 @@ class Session:
         """Let the agent play a whole turn; returns it in notation."""
         player, before, begin = position.to_play, position.state.copy(), len(position.actions)
         while position.to_play == player and not position.is_terminal:
+            if agent.needs_history:
+                agent.follow(0, position.start, position.actions)
             action = int(agent.choose(position.state.copy(), np.zeros(1, np.int64))[0])
             position.apply(action)
         return self.game.format_turn(before, position.actions[begin:])
