@@ -277,7 +277,7 @@ def test_learner_settings_that_contradict_each_other(values, reason):
         LearnerConfig.model_validate(values)
 
 
-@pytest.mark.parametrize("kind", ["adam", "adamw"])
+@pytest.mark.parametrize("kind", ["adam", "adamw", "radam"])
 @pytest.mark.parametrize("clip", [0.0, 0.02])
 def test_adam_in_one_pass_is_torchs_adam(kind, clip):
     """The same gradients of the same copy, clipped and stepped along by torch and by the kernel."""
@@ -289,7 +289,7 @@ def test_adam_in_one_pass_is_torchs_adam(kind, clip):
     copy = WorkingCopy(ours, torch.bfloat16, learns=True)
     assert HalfAdam.fits(optimizers[0], copy)
     adam = HalfAdam(optimizers[0], copy, clip)
-    for update in range(5):
+    for update in range(8):
         copy.forget_gradients()
         copy.module(torch.from_numpy(screens(4, update).observations)).square().mean().backward()
         pairs = zip(copy.module.parameters(), theirs.parameters(), strict=True)

@@ -16,13 +16,13 @@ Floats = NDArray[np.float32]
 
 
 class HalfAdam:
-    """Does on a CPU what clipping, a fused Adam or AdamW, and casts from and to bfloat16 do in turn.
+    """Does on a CPU what clipping, Adam, AdamW or RAdam, and casts from and to bfloat16 do in turn.
 
     The moments are those of the `optimizer`, which saves and restores them. With few images a step, walking
     through weights and moments is a good part of the work.
     """
 
-    def __init__(self, optimizer: torch.optim.Adam, copy: WorkingCopy, longest: float) -> None:
+    def __init__(self, optimizer: torch.optim.Optimizer, copy: WorkingCopy, longest: float) -> None:
         """longest: norm to which gradients are clipped; 0 sets no bound."""
         self.optimizer, self.copy = optimizer, copy
         self.longest = longest
@@ -36,9 +36,9 @@ class HalfAdam:
 
     @staticmethod
     def fits(optimizer: torch.optim.Optimizer, copy: WorkingCopy) -> bool:
-        """Whether the optimizer is an Adam over the weights of such a copy, in plain memory on a CPU."""
+        """Whether the optimizer is one of the Adams, over the weights of a copy in memory of a CPU."""
         return (
-            type(optimizer) in (torch.optim.Adam, torch.optim.AdamW)
+            type(optimizer) in (torch.optim.Adam, torch.optim.AdamW, torch.optim.RAdam)
             and copy.is_copy
             and all(p.device.type == "cpu" and _has_no_gaps(p) for p in copy.parameters())
         )
@@ -51,7 +51,6 @@ class HalfAdam:
         norm = math.sqrt(sum(_square_sum(gradient) for gradient in gradients.values()))
         scale = min(1.0, self.longest / (norm + 1e-6)) if self.longest else 1.0
         for group in self.optimizer.param_groups:
-            beta1, beta2 = group["betas"]
             shrink = 1 - group["lr"] * group["weight_decay"]
             for parameter in group["params"]:
                 ours = pairs[parameter]
@@ -59,14 +58,25 @@ class HalfAdam:
                     continue
                 state = self.optimizer.state[parameter]
                 state["step"] += 1
-                count = state["step"].item()
-                rate = group["lr"] / (1 - beta1**count)
-                root = 1 / math.sqrt(1 - beta2**count)
-                numbers = np.array([scale, beta1, beta2, rate, root, group["eps"], shrink], np.float32)
+                numbers = np.array([scale, *self._numbers(group, state["step"].item()), shrink], np.float32)
                 kernel = _adam_half if ours.dtype == torch.bfloat16 else _adam_single
                 moments = _flat(state["exp_avg"]), _flat(state["exp_avg_sq"])
                 kernel(gradients[ours], _flat(parameter), moments[0], moments[1], _flat(ours), numbers)
         return norm
+
+    def _numbers(self, group: dict[str, Any], count: float) -> tuple[float, ...]:
+        """Decays of the moments; rate, root, eps of weight -= rate * mean / (root * sqrt(square) + eps)."""
+        beta1, beta2 = group["betas"]
+        rate, spread = group["lr"] / (1 - beta1**count), 1 - beta2**count
+        if not isinstance(self.optimizer, torch.optim.RAdam):
+            return beta1, beta2, rate, 1 / math.sqrt(spread), group["eps"]
+        # Liu et al. 2020 (arXiv:1908.03265), algorithm 2: no second moment before its variance is finite.
+        longest = 2 / (1 - beta2) - 1
+        length = longest - 2 * count * beta2**count / spread
+        if length <= 5:
+            return beta1, beta2, rate, 0.0, 1.0
+        shorter = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+        return beta1, beta2, rate * math.sqrt(shorter * spread), 1.0, group["eps"]
 
 
 def _has_no_gaps(tensor: Tensor) -> bool:

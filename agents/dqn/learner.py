@@ -1,6 +1,5 @@
 """Learning action values from a replay: DQN and what was made of it since, in any sensible combination."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,23 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tengen.agents.dqn import losses
-from tengen.agents.dqn.half_adam import HalfAdam
+from tengen.agents.dqn.descent import Descent, under
 from tengen.agents.dqn.learner_config import LearnerConfig, check_combination
-from tengen.agents.dqn.optimizers import (
-    make_optimizer,
-    optimizer_tensors,
-    restore_optimizer,
-    set_learning_rate,
-)
-from tengen.agents.dqn.precision import WorkingCopy
 from tengen.agents.dqn.target import TargetNetwork
 from tengen.agents.dqn.transitions import Batch
-from tengen.errors import TengenError
 from tengen.machine import usable_cores
-from tengen.networks.hardware import choose_precision
 from tengen.networks.layers.augment import random_shift
 from tengen.networks.q import QNetwork
-from tengen.networks.threads import keep_freed_memory
 from tengen.networks.threads import threads as intra_op_threads
 from tengen.networks.weights import network_weights
 
@@ -48,27 +37,22 @@ class DqnLearner:
         compile: the first step then takes a minute. seed: of noise, sampled quantiles and shifted images.
         """
         check_combination(network.config, config)
-        keep_freed_memory()
         self.config = config
         self.device = torch.device(device)
-        self.network = network.to(self.device).train()
-        self.steps = 0
-        self.optimizer = make_optimizer(config, self.network)
-        is_vector = network.config.torso == "mlp"  # too little work to gain by less precision
-        dtype = torch.float32 if is_vector else choose_precision(config.precision, self.device)
-        self._online = WorkingCopy(self.network, dtype, learns=True)
+        self.network = network
+        self._descent = Descent(network, config, self.device)
         self.target: TargetNetwork | None = None
         if config.target_period is not None or config.target_polyak is not None:
-            self.target = TargetNetwork(self.network, config, dtype)
-        self._adam = None
-        if isinstance(self.optimizer, torch.optim.Adam) and HalfAdam.fits(self.optimizer, self._online):
-            self._adam = HalfAdam(self.optimizer, self._online, config.gradient_clip)
-        self._uses_autocast = dtype != torch.float32 and not self._online.is_copy
-        self._dtype = dtype
+            self.target = TargetNetwork(network, config, self._descent.dtype)
         self._threads = config.threads or usable_cores()
         self._seed = seed
         self._generator = torch.Generator(self.device)
         self._losses = torch.compile(self._plain_losses, dynamic=False) if compile else self._plain_losses
+
+    @property
+    def steps(self) -> int:
+        """Gradient steps made."""
+        return self._descent.steps
 
     def step(self, batch: Batch, progress: float = 0.0) -> tuple[dict[str, float], NDArray[np.float32]]:
         """One gradient step; returns metrics and new priorities [B].
@@ -77,68 +61,32 @@ class DqnLearner:
         Raises TengenError, and makes no step, when the loss is no number any more.
         """
         with intra_op_threads(self._threads):
-            return self._step(batch, progress)
-
-    def _step(self, batch: Batch, progress: float) -> tuple[dict[str, float], NDArray[np.float32]]:
-        # What is random in a step follows from its number, so a resumed run needs no state of a generator.
-        self._generator.manual_seed((self._seed << 32) + self.steps)
-        rate = set_learning_rate(self.optimizer, self.config, progress)
-        self._online.module.resample_noise(self._generator)
-        if self.target is not None:
-            self.target.module.resample_noise(self._generator)
-        weights = self._tensor(batch.weights)
-        with torch.autocast(self.device.type, self._dtype, enabled=self._uses_autocast):
-            losses_, errors, values = self._losses(
-                self._images(batch.observations),
-                self._tensor(batch.actions),
-                self._tensor(batch.returns),
-                self._tensor(batch.discounts),
-                self._images(batch.next_observations),
-            )
-        loss = losses.weighted_mean(losses_, weights)
-        metrics = {
-            "loss": loss.item(),
-            "error": errors.mean().item(),
-            "value": values.mean().item(),
-            "learning_rate": rate,
-        }
-        if not math.isfinite(metrics["loss"]):
-            raise TengenError(
-                f"the loss became {metrics['loss']} at step {self.steps + 1}; go on from the last checkpoint "
-                f"with learner.learning_rate below {self.config.learning_rate:g}"
-            )
-        metrics["gradient_norm"] = self._descend(loss)
-        if self.target is not None:
-            self.target.follow(self.steps)
-        return metrics, errors.cpu().numpy()
-
-    def _descend(self, loss: Tensor) -> float:
-        """Step along the gradient of the loss; returns its norm before clipping."""
-        self._online.forget_gradients()
-        penalty = self.network.penalty()
-        if self._adam is not None and penalty is None:
-            loss.backward()
-            norm = self._adam.step()
-            self.steps += 1
-            return norm
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self._online.push_gradients()
-        if penalty is not None:
-            penalty.backward()
-        norm = clip_gradients(self.network, self.config.gradient_clip)
-        self.optimizer.step()
-        self.network.constrain()
-        self._online.pull()
-        self.steps += 1
-        return norm
+            # What is random in a step follows from its number: a resumed run needs no state of a generator.
+            self._generator.manual_seed((self._seed << 32) + self.steps)
+            self._descent.module.resample_noise(self._generator)
+            if self.target is not None:
+                self.target.module.resample_noise(self._generator)
+            with self._descent.autocast():
+                found, errors, values = self._losses(
+                    self._images(batch.observations),
+                    self._tensor(batch.actions),
+                    self._tensor(batch.returns),
+                    self._tensor(batch.discounts),
+                    self._images(batch.next_observations),
+                )
+            loss = losses.weighted_mean(found, self._tensor(batch.weights))
+            metrics = self._descent.step(loss, progress)
+            if self.target is not None:
+                self.target.follow(self.steps)
+            metrics |= {"error": errors.mean().item(), "value": values.mean().item()}
+            return metrics, errors.cpu().numpy()
 
     def _plain_losses(
         self, observations: Tensor, a_tm1: Tensor, r_t: Tensor, discount_t: Tensor, next_observations: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Losses, new priorities and values of the actions taken, each [B]."""
         config, network = self.config, self.network
-        online = self._online.module
+        online = self._descent.module
         target = online if self.target is None else self.target.module
         head, munchausen = network.config.head, config.munchausen
         with torch.no_grad():
@@ -225,29 +173,14 @@ class DqnLearner:
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that a resumed learner needs: weights, target network, moments."""
-        found = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        found = self._descent.tensors()
         if self.target is not None:
             found |= {f"target.{name}": value for name, value in self.target.tensors().items()}
-        found |= {f"optimizer.{name}": value for name, value in optimizer_tensors(self.optimizer).items()}
         return {name: value.detach().cpu().clone().contiguous() for name, value in found.items()}
 
     def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None:
         """Go on from `tensors` of an earlier learner of the same shape."""
-        self.network.load_state_dict(under(tensors, "network."))
-        self._online.pull()
+        self._descent.restore(tensors, steps)
         if self.target is not None:
             self.target.network.load_state_dict(under(tensors, "target."))
             self.target.pull()
-        restore_optimizer(self.optimizer, under(tensors, "optimizer."))
-        self.steps = steps
-
-
-def clip_gradients(network: QNetwork, longest: float) -> float:
-    """Shorten the gradient to the norm `longest`, unless that is 0; returns its norm before."""
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), longest or math.inf)
-    return norm.item()
-
-
-def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Those whose names begin with `prefix`, without it."""
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
