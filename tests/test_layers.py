@@ -46,7 +46,7 @@ def test_pooling_of_two_by_two_windows(kind: str, answer: list[list[float]]) -> 
 def test_padding_counts_in_no_pooling() -> None:
     ones = torch.ones(1, 1, 3, 3)
     for kind in ("max", "average", "stochastic"):
-        pool = make_pool(kind, 3, 2, 1).eval()  # type: ignore[arg-type]
+        pool = make_pool(kind, 3, 2, 1).eval()
         assert torch.equal(pool(ones), torch.ones(1, 1, 2, 2)), kind
     assert make_pool("l2", 3, 2, 1)(ones)[0, 0, 0, 0] == pytest.approx(2)  # four ones and five of padding
 
@@ -62,7 +62,7 @@ def test_stochastic_pooling_draws_in_proportion() -> None:
 def test_stochastic_pooling_learns_at_the_drawn_place_only() -> None:
     torch.manual_seed(0)
     x = SQUARE.clone().requires_grad_()
-    StochasticPool2d(2, 2).train()(x).sum().backward()  # type: ignore[no-untyped-call]
+    StochasticPool2d(2, 2).train()(x).sum().backward()
     assert x.grad is not None
     assert set(x.grad.flatten().tolist()) <= {0.0, 1.0}
     assert x.grad[0, 0, 2:, :2].sum() == 1
@@ -165,7 +165,7 @@ def test_elastic_net_of_a_small_layer() -> None:
     assert elastic_net(layer, 0.0, 0.2).item() == pytest.approx(0.1 * 25)
     both = elastic_net(layer, 0.1, 0.2)
     assert both.item() == pytest.approx(3.2)
-    both.backward()  # type: ignore[no-untyped-call]
+    both.backward()
     torch.testing.assert_close(layer.weight.grad, torch.tensor([[0.1 + 0.6, -0.1 - 0.8]]))
     assert layer.bias.grad is None
 
@@ -176,6 +176,22 @@ def test_max_norm_shortens_long_weights_only() -> None:
         layer.weight.copy_(torch.tensor([[3.0, 4.0], [0.3, 0.4]]))
     limit_norms(layer, 1.0)
     torch.testing.assert_close(layer.weight.detach(), torch.tensor([[0.6, 0.8], [0.3, 0.4]]))
+
+
+def test_max_norm_is_of_each_unit_also_without_shared_weights() -> None:
+    local, shared = LocallyConnected2d(1, 2, (2, 3), kernel=2), nn.Conv2d(1, 2, 2)
+    with torch.no_grad():
+        local.weight.copy_(torch.tensor([[3.0, 0.1], [4.0, 0.1], [0.0, 0.1], [0.0, 0.1]]).expand(2, 4, 2))
+        shared.weight.copy_(local.weight[0].T.view(2, 1, 2, 2))
+    limit_norms(nn.Sequential(local, shared), 2.0)
+    for weight in (*local.weight.detach(), shared.weight.detach().flatten(1).T):
+        torch.testing.assert_close(weight.T, torch.tensor([[1.2, 1.6, 0.0, 0.0], [0.1, 0.1, 0.1, 0.1]]))
+
+
+def test_learned_noise_does_not_decay() -> None:
+    layer = NoisyLinear(3, 2)
+    elastic_net(layer, 0.1, 0.1).backward()  # type: ignore[no-untyped-call]
+    assert layer.weight.grad is not None and layer.weight_sigma.grad is None
 
 
 def test_biases_and_gains_are_in_the_group_without_decay() -> None:

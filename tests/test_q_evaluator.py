@@ -96,6 +96,17 @@ def test_an_evaluator_agrees_with_its_network(spec: WorldSpec, config: dict[str,
             np.testing.assert_allclose(answer, exact[:count], atol=error * spread)
 
 
+@pytest.mark.parametrize(("spec", "config"), KINDS, ids=str)
+def test_plain_kernels_agree_where_there_are_no_packed_ones(
+    spec: WorldSpec, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tengen.networks.q_inference.packed_kernels_work", lambda dtype: False)
+    net = lived_in(spec, **config)
+    exact = values(net, seen(spec, 3))
+    answer = QEvaluator(net, device="cpu", precision="float32")(seen(spec, 3))
+    np.testing.assert_allclose(answer, exact, atol=1e-4 * max(1.0, float(np.abs(exact).max())))
+
+
 def test_building_an_evaluator_leaves_the_network_as_it_was() -> None:
     net = lived_in(SCREEN, torso="impala", width=0.25, spectral_norm=True, normalisation="layer").train()
     before = network_weights(net)

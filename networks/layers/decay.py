@@ -7,8 +7,10 @@ from torch import Tensor, nn
 
 
 def decayed(module: nn.Module) -> Iterator[nn.Parameter]:
-    """The parameters that decay: matrices and kernels, neither biases nor gains of a normalisation."""
-    return (parameter for parameter in module.parameters() if parameter.dim() > 1)
+    """The parameters that decay: matrices and kernels; neither biases, gains of a norm, nor learned noise."""
+    for name, parameter in module.named_parameters():
+        if parameter.dim() > 1 and not name.endswith("_sigma"):
+            yield parameter
 
 
 def elastic_net(module: nn.Module, l1: float, l2: float) -> Tensor:
@@ -32,7 +34,10 @@ def limit_norms(module: nn.Module, longest: float) -> None:
     After an optimiser's step; max-norm regularisation (Srebro & Shraibman 2005; Srivastava 2014, 5.1).
     """
     for weight in decayed(module):
-        torch.renorm(weight, 2, 0, longest, out=weight)
+        # [out, ...], or of a locally connected layer [places, taps, out].
+        incoming = 1 if weight.dim() == 3 else tuple(range(1, weight.dim()))
+        length = torch.linalg.vector_norm(weight, dim=incoming, keepdim=True)
+        weight.mul_(longest / length.clamp(min=longest))
 
 
 def decay_groups(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:
