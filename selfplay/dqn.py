@@ -10,13 +10,14 @@ import math
 
 import numpy as np
 import torch
-from tengen.envs.make_worlds import world_spec
 
 from tengen.agents.dqn.learner import DqnLearner
 from tengen.agents.dqn.learner_config import check_combination
 from tengen.agents.dqn.replay import FrameReplay
 from tengen.agents.dqn.replay_shards import ReplayShards
+from tengen.agents.dqn.transitions import Transitions
 from tengen.console import Progress
+from tengen.envs.make_worlds import world_spec
 from tengen.interrupt import GracefulInterrupt
 from tengen.networks.hardware import choose_device
 from tengen.networks.q import QNetwork
@@ -61,6 +62,7 @@ def train(config: DqnTrainConfig, run: RunDir, judge: WorldJudge, *, resume: boo
             log = WorldLog(run, clock, progress)
             while not (clock.is_over or interrupt.stop_requested):
                 transitions = rollouts.collect()
+                assert isinstance(transitions, Transitions)
                 replay.add(transitions)
                 learn(learner, replay, clock, transitions.steps, rng, log)
                 clock.count(transitions.steps)

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
-from tengen.networks.q_checkpoint import load_q_checkpoint, save_q_checkpoint
 
 from tengen.agents.dqn.learner import DqnLearner
 from tengen.agents.dqn.replay_shards import ReplayShards
 from tengen.files import atomic_write_bytes, disk_faults
 from tengen.networks.paths import STATE
 from tengen.networks.q import QNetwork
+from tengen.networks.q_checkpoint import load_q_checkpoint, save_q_checkpoint
 from tengen.rundir import RunDir
 from tengen.selfplay.clock import RunClock
 from tengen.selfplay.resume import OPTIMIZER, explained, report

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from tengen.agents.dqn.collector import Collector
 from tengen.agents.dqn.exploration import epsilons
-from tengen.agents.dqn.transitions import Transitions
+from tengen.agents.dqn.transitions import Played, Transitions
 from tengen.selfplay.dqn_config import DqnTrainConfig, PqnTrainConfig
 from tengen.selfplay.rollouts import Weights, worker_seed
 
 WorldTrainConfig = DqnTrainConfig | PqnTrainConfig
+Answer = Transitions | Played  # for a replay, or whole for a learner without one
 Epsilons = NDArray[np.float32]
 SEEDS_APART = 100_000  # as of self-play's actors
 
@@ -21,7 +22,7 @@ SEEDS_APART = 100_000  # as of self-play's actors
 class WorldRollouts(Protocol):
     """A source of transitions."""
 
-    def collect(self) -> Transitions:
+    def collect(self) -> Answer:
         """The next T steps of some of the worlds; more are being played by the time this returns."""
 
     def publish(self, weights: Weights, version: int, step: int) -> None:
@@ -65,15 +66,17 @@ class Actor:
             n_step=getattr(learner, "n_step", 1),
             gamma=learner.gamma,
         )
+        self._whole = isinstance(config, PqnTrainConfig)
         self._version: int | None = None
 
-    def collect(self, weights: Weights, version: int, epsilon: Epsilons) -> tuple[Transitions, float]:
+    def collect(self, weights: Weights, version: int, epsilon: Epsilons) -> tuple[Answer, float]:
         """Steps played by these weights, and the seconds they took; epsilon is that of our worlds."""
         started = time.perf_counter()
         if version != self._version:
             self.evaluator.load_weights(weights, version)
             self._version = version
-        return self.collector.collect(self.steps, epsilon, version), time.perf_counter() - started
+        collect = self.collector.rollout if self._whole else self.collector.collect
+        return collect(self.steps, epsilon, version), time.perf_counter() - started
 
     def close(self) -> None:
         """Give up the worlds."""
@@ -87,7 +90,7 @@ class ThreadActor:
         self.config = config
         self._actor = Actor(config, worker_seed(config.seed, 0))
         self._thread = ThreadPoolExecutor(1, "actor") if config.rollouts.beside_learning else None
-        self._next: Future[tuple[Transitions, float]] | None = None
+        self._next: Future[tuple[Answer, float]] | None = None
         self._weights: Weights = {}
         self._version = 0
         self._epsilons: Epsilons = np.zeros(0, np.float32)
@@ -97,10 +100,10 @@ class ThreadActor:
         self._weights, self._version = weights, version
         self._epsilons = epsilons(self.config.exploration, step, self.config.rollouts.worlds)
 
-    def _play(self) -> tuple[Transitions, float]:
+    def _play(self) -> tuple[Answer, float]:
         return self._actor.collect(self._weights, self._version, self._epsilons)
 
-    def collect(self) -> Transitions:
+    def collect(self) -> Answer:
         if self._thread is None:
             answer = self._play()
         else:
@@ -140,7 +143,7 @@ class RayActor:
     def ready(self) -> None:
         """Answers when the actor is there."""
 
-    def collect(self, weights: Weights, version: int, epsilon: Epsilons) -> tuple[Transitions, float]:
+    def collect(self, weights: Weights, version: int, epsilon: Epsilons) -> tuple[Answer, float]:
         """See `Actor.collect`."""
         if self._actor is None:
             config, seed, index = self._arguments
@@ -181,7 +184,7 @@ class RayWorldRollouts:
         self._epsilons = epsilons(self.config.exploration, step, rollouts.workers * rollouts.worlds)
         self.pool.start()
 
-    def collect(self) -> Transitions:
+    def collect(self) -> Answer:
         """See `WorldRollouts.collect`: what the actor that is first has played."""
         while True:
             self.pool.feed()
@@ -190,7 +193,7 @@ class RayWorldRollouts:
                 self.pool.feed()
                 transitions, seconds = answer
                 self._rates.add(transitions, seconds, self._version)
-                found: Transitions = transitions
+                found: Answer = transitions
                 return found
 
     def stats(self) -> dict[str, float]:
@@ -223,7 +226,7 @@ class WorldRates:
         self._scores: list[float] = []
         self._lengths: list[int] = []
 
-    def add(self, transitions: Transitions, seconds: float, version: int) -> None:
+    def add(self, transitions: Answer, seconds: float, version: int) -> None:
         """Count one answer; `version` is the one that is newest now."""
         self._steps += transitions.steps
         self._playing_s += seconds

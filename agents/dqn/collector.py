@@ -1,13 +1,12 @@
 """The plain class that plays worlds for a replay; threads and Ray actors wrap it."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.agents.dqn.transitions import Transitions
+from tengen.agents.dqn.transitions import Played, Rollout, Transitions
 from tengen.envs.worlds import Episode, Observations, Worlds
 
 ActionValues = Callable[[Observations], NDArray[np.float32]]  # [N, ...] -> [N, A]
@@ -57,7 +56,34 @@ class Collector:
         self._held = rest
         return packed
 
-    def _step(self, epsilons: NDArray[np.float32], episodes: list[Episode]) -> dict[str, Any]:
+    def rollout(self, steps: int, epsilons: NDArray[np.float32], version: int = 0) -> Played:
+        """Play `steps` more steps of every world; keeps whole observations, for learners without replay."""
+        episodes: list[Episode] = []
+        spec, count = self.worlds.spec, self.worlds.count
+        seen = np.empty((steps, count, spec.stack, *spec.frame_shape), spec.frame_dtype)
+        rows = []
+        for t in range(steps):
+            seen[t] = self._observations
+            rows.append(self._step(epsilons, episodes, bootstraps=True))
+        after = [row["best"] for row in rows[1:]] + [self.values(self._observations).max(1)]
+        for row, values in zip(rows, after, strict=True):
+            row["next"] = values.copy()
+            for world, best in row["final_best"].items():
+                row["next"][world] = best
+        names = ("actions", "rewards", "terminals", "truncations")
+        rollout = Rollout(
+            observations=seen,
+            next_values=np.stack([row["next"] for row in rows]),
+            **{name: np.stack([row[name] for row in rows]) for name in names},
+        )
+        return Played(rollout, version, self._numbered(episodes))
+
+    def _numbered(self, episodes: list[Episode]) -> list[Episode]:
+        return [episode._replace(world=episode.world + self.first_world) for episode in episodes]
+
+    def _step(
+        self, epsilons: NDArray[np.float32], episodes: list[Episode], bootstraps: bool = False
+    ) -> dict[str, Any]:
         values = self.values(self._observations)
         greedy = values.argmax(1).astype(np.int32)
         count, actions = values.shape
@@ -77,7 +103,8 @@ class Collector:
             "truncations": step.truncations.copy(),
             "final": {world: frames[-1].copy() for world, frames in step.final_observations.items()},
         }
-        if self.priorities and step.final_observations:
+        row["final_best"] = {}
+        if (self.priorities or bootstraps) and step.final_observations:
             final = np.stack(list(step.final_observations.values()))
             row["final_best"] = dict(zip(step.final_observations, self.values(final).max(1), strict=True))
         self._observations, self._firsts = step.observations, step.firsts.copy()
@@ -106,7 +133,7 @@ class Collector:
             final_at=np.array([(t, world) for t, world, _ in finals], np.int32).reshape(len(finals), 2),
             first_world=self.first_world,
             version=version,
-            episodes=[episode._replace(world=episode.world + self.first_world) for episode in episodes],
+            episodes=self._numbered(episodes),
         )
 
     def _errors(self, ready: list[dict[str, Any]], rest: list[dict[str, Any]]) -> NDArray[np.float32]:
@@ -119,7 +146,7 @@ class Collector:
             for row in rows[t : t + self.n_step]:
                 total += discount * row["rewards"]
                 discount *= self.gamma * ~row["terminals"]
-                for world, best in row.get("final_best", {}).items():
+                for world, best in row["final_best"].items():
                     total[world] += discount[world] * best
                 discount *= ~row["truncations"]
             total += discount * rows[t + self.n_step]["best"]
@@ -137,11 +164,3 @@ class Collector:
         self._held = []
         if state["worlds"] is not None:
             self._observations, self._firsts = self.worlds.restore(state["worlds"])  # type: ignore[attr-defined]
-
-
-def timed(
-    collector: Collector, steps: int, epsilons: NDArray[np.float32], version: int
-) -> tuple[Transitions, float]:
-    """`collect`, and the seconds it took."""
-    started = time.perf_counter()
-    return collector.collect(steps, epsilons, version), time.perf_counter() - started

@@ -112,10 +112,8 @@ class PqnLearnerConfig(OptimizerConfig):
 
     optimizer: Literal["adam", "adamw", "radam", "rmsprop"] = "radam"
     learning_rate: Positive = 2.5e-4
-    rollout_steps: Annotated[int, Field(ge=1, le=100_000)] = 32
-    """Steps of each world between two updates, T."""
     minibatches: Annotated[int, Field(ge=1, le=100_000)] = 32
-    """Gradient steps an epoch; divides rollout_steps times the number of worlds."""
+    """Gradient steps an epoch; divides rollouts.steps times the number of worlds."""
     epochs: Annotated[int, Field(ge=1, le=1000)] = 2
     """Passes over each rollout."""
     gamma: Fraction = 0.99

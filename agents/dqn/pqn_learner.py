@@ -1,7 +1,6 @@
 """Learning action values from what many worlds just did (Gallici et al. 2024); without a replay."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,25 +11,13 @@ from torch import Tensor
 from tengen.agents.dqn import losses
 from tengen.agents.dqn.descent import Descent
 from tengen.agents.dqn.learner_config import PqnLearnerConfig, check_combination
-from tengen.envs.worlds import Observations
+from tengen.agents.dqn.transitions import Rollout
 from tengen.errors import TengenError
 from tengen.machine import usable_cores
 from tengen.networks.layers.augment import random_shift
 from tengen.networks.q import QNetwork
 from tengen.networks.threads import threads as intra_op_threads
 from tengen.networks.weights import network_weights
-
-
-@dataclass
-class Rollout:
-    """T steps in a row of N worlds by one set of weights."""
-
-    observations: Observations  # [T, N, stack, *frame_shape], acted on
-    actions: NDArray[np.integer]  # [T, N]
-    rewards: NDArray[np.float32]  # [T, N]
-    terminals: NDArray[np.bool_]  # [T, N]
-    truncations: NDArray[np.bool_]  # [T, N]
-    next_values: NDArray[np.float32]  # [T, N] greatest action value of what each step led to
 
 
 class PqnLearner:

@@ -1,4 +1,4 @@
-"""What actors send to a replay, and what a replay gives a learner."""
+"""What actors send to a replay or a learner, and what a replay gives a learner."""
 
 from dataclasses import dataclass, field
 
@@ -47,3 +47,29 @@ class Batch:
     next_observations: Observations  # [B, stack, *frame_shape], at t
     weights: NDArray[np.float32]  # [B] importance of each, at most 1; all 1 under uniform sampling
     indices: NDArray[np.int64]  # [B] where the replay keeps them, for new priorities
+
+
+@dataclass
+class Rollout:
+    """T steps in a row of N worlds by one set of weights."""
+
+    observations: Observations  # [T, N, stack, *frame_shape], acted on
+    actions: NDArray[np.integer]  # [T, N]
+    rewards: NDArray[np.float32]  # [T, N]
+    terminals: NDArray[np.bool_]  # [T, N]
+    truncations: NDArray[np.bool_]  # [T, N]
+    next_values: NDArray[np.float32]  # [T, N] greatest action value of what each step led to
+
+
+@dataclass
+class Played:
+    """A rollout, and what actors report besides."""
+
+    rollout: Rollout
+    version: int = 0  # of the weights that acted
+    episodes: list[Episode] = field(default_factory=list)  # that ended meanwhile
+
+    @property
+    def steps(self) -> int:
+        """T * N."""
+        return int(self.rollout.actions.size)
