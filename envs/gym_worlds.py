@@ -1,5 +1,6 @@
 """gymnasium's environments with discrete actions, behind the interface of `Worlds`."""
 
+import importlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,6 +18,27 @@ class _Framing(NamedTuple):
     shape: tuple[int, ...]
     dtype: DTypeLike
     frame: Callable[[Any], Any]  # observation -> what is written into the frame
+
+
+#: First part of a name -> what makes the package's environments known to gymnasium, and the package.
+PACKAGES = {"MinAtar": ("minatar.gym", "register_envs", "minatar")}
+
+
+def is_known(name: str) -> bool:
+    """Whether gymnasium knows "gym/ID", or a package of `PACKAGES` that is installed.
+
+    Not by asking gymnasium.make, which imports any module that stands before a colon in a name. Raises TengenError where the package is not installed.
+    """
+    import gymnasium
+
+    key = name.removeprefix("gym/")
+    if key not in gymnasium.registry and (package := PACKAGES.get(key.partition("/")[0])):
+        module, function, wanted = package
+        try:
+            getattr(importlib.import_module(module), function)()
+        except ImportError:
+            raise TengenError(f"{name} needs a package: pip install {wanted}") from None
+    return key in gymnasium.registry
 
 
 def gym_names() -> list[str]:

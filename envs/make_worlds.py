@@ -3,7 +3,7 @@
 import difflib
 
 from tengen.envs.atari import TWO_PLAYERS, AtariWorlds, atari_roms, atari_spec
-from tengen.envs.gym_worlds import GymWorlds, gym_names, gym_spec
+from tengen.envs.gym_worlds import GymWorlds, gym_names, gym_spec, is_known
 from tengen.envs.worlds import Worlds, WorldSpec
 from tengen.envs.worlds_config import WorldsConfig
 from tengen.errors import TengenError
@@ -42,12 +42,8 @@ def _rom(name: str) -> str | None:
             return atari_roms()[name]
         if name.removeprefix("atari/").lower() in (rom.replace("_", "") for rom in TWO_PLAYERS):
             raise TengenError(f"{name} is for two players only; worlds have one, such as atari/Pong")
-    elif name.startswith("gym/"):
-        import gymnasium
-
-        # Not by gymnasium.make, which would import any module that stands before a colon.
-        if name.removeprefix("gym/") in gymnasium.registry:
-            return None
+    elif name.startswith("gym/") and is_known(name):
+        return None
     raise TengenError(f"unknown world '{name}'; {_nearest_worlds(name)}")
 
 

@@ -1,5 +1,6 @@
 """Atari worlds against ale-py stepped by hand: nothing lost, nothing made up, nothing stale."""
 
+import argparse
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tengen.benchmarks.atari_worlds import add_arguments, compare_worlds
 from tengen.envs.atari import AtariWorlds, atari_roms
 from tengen.envs.make_worlds import make_worlds, world_names, world_spec
 from tengen.envs.worlds import Episode, Observations, Step
@@ -210,3 +212,13 @@ def test_games_are_named_as_elsewhere():
 def test_unknown_games_are_answered_with_the_nearest(name, answer):
     with pytest.raises(TengenError, match=answer):
         world_spec(name)
+
+
+def test_the_benchmark_compares_with_the_bare_emulators():
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    figures = compare_worlds(parser.parse_args(["--worlds", "2", "--slices", "1", "--seconds", "0.02"]))
+    assert set(figures) == {"ratio", "per_second", "bare_per_second"}
+    assert figures["ratio"] == pytest.approx(figures["per_second"] / figures["bare_per_second"])
+    with pytest.raises(TengenError, match="not of Atari"):
+        compare_worlds(parser.parse_args(["--game", "gym/CartPole-v1"]))

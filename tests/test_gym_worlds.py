@@ -1,6 +1,8 @@
 """Worlds of gymnasium: frames, ends, seeds, going on from a saved state, and what does not fit."""
 
 import json
+import sys
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -246,3 +248,19 @@ def test_known_names_leave_out_what_is_elsewhere():
     names = world_names()
     assert {"gym/CartPole-v1", "gym/Corridor-v0", "atari/Pong"} <= set(names)
     assert not any(name.startswith(("gym/ALE/", "gym/Pong", "gym/tengen/")) for name in names)
+
+
+def test_a_package_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "minatar.gym", None)  # as where it is not installed
+    with pytest.raises(TengenError, match="pip install minatar"):
+        world_spec("gym/MinAtar/Breakout-v1")
+
+
+def test_a_package_makes_its_worlds_known_when_asked_for(monkeypatch):
+    package = types.ModuleType("minatar.gym")
+    package.register_envs = lambda: gymnasium.register("MinAtar/Toy-v1", entry_point=Corridor)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "minatar.gym", package)
+    try:
+        assert world_spec("gym/MinAtar/Toy-v1").frame_shape == (2, 6, 6)
+    finally:
+        del gymnasium.registry["MinAtar/Toy-v1"]
