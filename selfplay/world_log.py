@@ -70,12 +70,12 @@ class WorldLog:
 
     def _note(self, row: dict[str, float]) -> str:
         """The figures worth a place beside the progress bar."""
-        words = [f"{number(row['steps'])} steps", f"{row['steps_per_s']:,.0f} steps/s"]
+        words = [f"{row['steps']:,.0f} steps", f"{row['steps_per_s']:,.0f} steps/s"]
         if self._score is not None:
             words.append(f"score {number(self._score)}")
         if "loss" in row:
             words.append(f"loss {row['loss']:.3g}")
         words.append(f"eps {row['epsilon']:.2f}")
         if "replay" in row:
-            words.append(f"replay {number(row['replay'])}")
+            words.append(f"replay {row['replay']:,.0f}")
         return ", ".join(words)
