@@ -27,7 +27,8 @@ PACKAGES = {"MinAtar": ("minatar.gym", "register_envs", "minatar")}
 def is_known(name: str) -> bool:
     """Whether gymnasium knows "gym/ID", or a package of `PACKAGES` that is installed.
 
-    Not by asking gymnasium.make, which imports any module that stands before a colon in a name. Raises TengenError where the package is not installed.
+    Not by asking gymnasium.make, which imports any module that stands before a colon in a name.
+    Raises TengenError where the package is not installed.
     """
     import gymnasium
 
