@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tengen.agents.dqn.learner_config import OptimizerConfig
 from tengen.networks.layers.decay import decay_groups
+from tengen.networks.lean import spare_the_compiler
 
 
 class CentredRMSProp(torch.optim.Optimizer):
@@ -57,6 +58,7 @@ class CentredRMSProp(torch.optim.Optimizer):
 
 def make_optimizer(config: OptimizerConfig, network: nn.Module) -> torch.optim.Optimizer:
     """The configured optimizer over all of the network's parameters."""
+    spare_the_compiler()
     rate = config.learning_rate
     if config.optimizer == "rmsprop":
         rms = config.rmsprop
