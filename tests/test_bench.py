@@ -169,6 +169,9 @@ def test_selfplay_by_threads_and_by_ray(capsys):
         (("network", "--batches", "64,none"), "--batches 64,none: expected whole numbers"),
         (("gpu-search", "--device", "cpu", "--games", "connect4", "--networks", "big"), "such as 6x96"),
         (("startup", "--game", "chess"), "chess"),
+        (("atari", "--every", "6", "--worlds", "4"), "--every 6 is no multiple of --worlds 4"),
+        (("atari", "--learner", "pqn", "--peer", "sb3"), "Stable-Baselines3 has no PQN"),
+        (("atari", "--game", "atari/Pang"), "atari/Pong"),
         (("memory", "--game", "chess"), "chess"),
     ],
 )
@@ -180,3 +183,18 @@ def test_every_benchmark_says_what_it_measures(capsys):
     assert cli.main(["bench"]) == 0
     listed = capsys.readouterr().out
     assert all(name in listed for name in BENCHES)
+
+
+def test_atari_learning_is_measured(capsys):
+    pytest.importorskip("ale_py")
+    quick = ("--seconds", "0.05", "--turns", "1", "--worlds", "2")
+    assert bench(capsys, "atari", "--batch", "8", "--every", "16", *quick)["per_second"] > 0
+    assert bench(capsys, "atari", "--learner", "pqn", *quick)["worlds"] == 2
+
+
+def test_atari_learning_is_measured_against_stable_baselines(capsys):
+    pytest.importorskip("stable_baselines3")
+    pytest.importorskip("cv2")
+    quick = ("--seconds", "0.05", "--turns", "1", "--batch", "8", "--every", "16")
+    figures = bench(capsys, "atari", "--peer", "sb3", *quick)
+    assert figures["ratio"] == pytest.approx(figures["per_second"] / figures["peer_per_second"])

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from tengen.agents.dqn.collector import Collector
 from tengen.agents.dqn.learner_config import PqnLearnerConfig
-from tengen.agents.dqn.pqn_learner import PqnLearner, Rollout
-from tengen.envs.worlds import WorldSpec
+from tengen.agents.dqn.pqn_learner import PqnLearner
+from tengen.agents.dqn.transitions import Rollout
+from tengen.envs.worlds import Episode, Step, WorldSpec
 from tengen.errors import TengenError
 from tengen.networks.q import QNetwork
 from tengen.networks.q_config import QNetworkConfig
@@ -29,7 +31,7 @@ def values_at(learner: PqnLearner, places: np.ndarray) -> np.ndarray:
 
 
 def walk(learner: PqnLearner, place: np.ndarray, rng: np.random.Generator, steps: int = 16) -> Rollout:
-    """Random steps of N walkers; from the last place to the right is worth 1, and they start anew at random."""
+    """Random steps of N walkers; from the last place to the right is worth 1, then they start at random."""
     rows = []
     for _ in range(steps):
         action = rng.integers(2, size=len(place))
@@ -44,7 +46,7 @@ def walk(learner: PqnLearner, place: np.ndarray, rng: np.random.Generator, steps
 
 
 def test_returns_stop_at_an_end_and_start_again_from_the_value_of_a_cut():
-    learner = make(**{"lambda": 0.5})
+    learner = make(return_lambda=0.5)
     rollout = Rollout(
         observations=np.zeros((3, 1, 1, 5), np.float32),
         actions=np.zeros((3, 1), np.int32),
@@ -98,3 +100,47 @@ def test_minibatches_must_divide_the_rollout():
     learner, rng = make(minibatches=7), np.random.default_rng(0)
     with pytest.raises(TengenError, match="minibatches 7 does not divide a rollout of 32 steps"):
         learner.update(walk(learner, np.zeros(2, np.int64), rng))
+
+
+class Counter:
+    """Worlds that show how many steps an episode has lasted; over after 3, and world 1 is cut short at 2."""
+
+    spec = WorldSpec("toy/Counter", 2, (1,), np.float32, 1)
+    count = 2
+
+    def reset(self) -> np.ndarray:
+        self.clock = np.zeros(2, np.int64)
+        return self._shown()
+
+    def _shown(self) -> np.ndarray:
+        return self.clock[:, None, None].astype(np.float32)
+
+    def step(self, actions: np.ndarray) -> Step:
+        self.clock += 1
+        terminals, cuts = self.clock == 3, (self.clock == 2) & (np.arange(2) == 1)
+        finals = {1: self._shown()[1]} if cuts[1] else {}
+        over = terminals | cuts
+        episodes = [Episode(int(n), 1.0, int(self.clock[n])) for n in np.flatnonzero(over)]
+        self.clock[over] = 0
+        return Step(self._shown(), np.ones(2, np.float32), terminals, cuts, over, finals, episodes)
+
+    def close(self) -> None:
+        """Nothing to give up."""
+
+
+def test_rollouts_say_what_each_step_led_to():
+    def values(observations):  # of action 1 ten times the clock, so that it is best
+        return np.stack([-observations[:, 0, 0], 10 * observations[:, 0, 0]], 1).astype(np.float32)
+
+    collector = Collector(Counter(), values, seed=0)
+    played = collector.rollout(4, np.zeros(2, np.float32))
+    rollout = played.rollout
+    assert rollout.observations[:, :, 0, 0].T.tolist() == [[0, 1, 2, 0], [0, 1, 0, 1]]
+    assert rollout.terminals.T.tolist() == [[False, False, True, False], [False] * 4]
+    assert rollout.truncations.T.tolist() == [[False] * 4, [False, True, False, True]]
+    # At a cut the value is that of the observation it was cut at, 2, not of the next episode's first.
+    assert rollout.next_values[:, 1].tolist() == [10, 20, 10, 20]
+    assert rollout.next_values[[0, 1, 3], 0].tolist() == [10, 20, 10]
+    assert [(episode.world, episode.steps) for episode in played.episodes] == [(1, 2), (0, 3), (1, 2)]
+    again = collector.rollout(1, np.zeros(2, np.float32)).rollout
+    assert again.observations[0, :, 0, 0].tolist() == [1, 0]

@@ -99,6 +99,8 @@ class Descent:
         self.network.load_state_dict(under(tensors, "network."))
         self._copy.pull()
         restore_optimizer(self._optimizer, under(tensors, "optimizer."))
+        if self._adam is not None:
+            self._adam.forget()
         self.steps = steps
 
     @property

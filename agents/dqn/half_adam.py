@@ -1,7 +1,7 @@
 """Adam for weights in float32 whose gradients are bfloat16, in one pass over memory."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,18 @@ Words = NDArray[np.uint16]  # the upper halves of float32 numbers, which is what
 Floats = NDArray[np.float32]
 
 
+class _Line(NamedTuple):
+    """A parameter as numbers in the order of memory."""
+
+    group: dict[str, Any]  # the optimizer's settings
+    made: Tensor  # steps so far
+    ours: Tensor  # the parameter of the copy, which gets the gradient
+    weight: Floats
+    mean: Floats
+    square: Floats
+    half: NDArray[Any]  # of the copy
+
+
 class HalfAdam:
     """Does on a CPU what clipping, Adam, AdamW or RAdam, and casts from and to bfloat16 do in turn.
 
@@ -26,6 +38,7 @@ class HalfAdam:
         """longest: norm to which gradients are clipped; 0 sets no bound."""
         self.optimizer, self.copy = optimizer, copy
         self.longest = longest
+        self._lines: list[_Line] = []
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 optimizer.state[parameter] = {
@@ -46,23 +59,32 @@ class HalfAdam:
     @torch.no_grad()
     def step(self) -> float:
         """Step along the gradients of the copy, and renew its weights; returns the norm of all gradients."""
-        pairs = self.copy.pairs()
-        gradients = {ours: _in_order(ours.grad, ours) for ours in pairs.values() if ours.grad is not None}
-        norm = math.sqrt(sum(_square_sum(gradient) for gradient in gradients.values()))
+        self._lines = self._lines or self._gather()
+        found = [
+            (line, _in_order(line.ours.grad, line.ours)) for line in self._lines if line.ours.grad is not None
+        ]
+        norm = math.sqrt(sum(_square_sum(gradient) for _, gradient in found))
         scale = min(1.0, self.longest / (norm + 1e-6)) if self.longest else 1.0
-        for group in self.optimizer.param_groups:
-            shrink = 1 - group["lr"] * group["weight_decay"]
-            for parameter in group["params"]:
-                ours = pairs[parameter]
-                if ours not in gradients:
-                    continue
-                state = self.optimizer.state[parameter]
-                state["step"] += 1
-                numbers = np.array([scale, *self._numbers(group, state["step"].item()), shrink], np.float32)
-                kernel = _adam_half if ours.dtype == torch.bfloat16 else _adam_single
-                moments = _flat(state["exp_avg"]), _flat(state["exp_avg_sq"])
-                kernel(gradients[ours], _flat(parameter), moments[0], moments[1], _flat(ours), numbers)
+        for line, gradient in found:
+            count = line.made.add_(1).item()
+            shrink = 1 - line.group["lr"] * line.group["weight_decay"]
+            numbers = np.array([scale, *self._numbers(line.group, count), shrink], np.float32)
+            kernel = _adam_half if gradient.dtype == np.uint16 else _adam_single
+            kernel(gradient, line.weight, line.mean, line.square, line.half, numbers)
         return norm
+
+    def forget(self) -> None:
+        """To be called when the optimizer's state is another: look for its moments again."""
+        self._lines = []
+
+    def _gather(self) -> list["_Line"]:
+        pairs, lines = self.copy.pairs(), []
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                ours, state = pairs[parameter], self.optimizer.state[parameter]
+                moments = _flat(state["exp_avg"]), _flat(state["exp_avg_sq"])
+                lines.append(_Line(group, state["step"], ours, _flat(parameter), *moments, _flat(ours)))
+        return lines
 
     def _numbers(self, group: dict[str, Any], count: float) -> tuple[float, ...]:
         """Decays of the moments; rate, root, eps of weight -= rate * mean / (root * sqrt(square) + eps)."""

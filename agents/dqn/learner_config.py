@@ -118,7 +118,7 @@ class PqnLearnerConfig(OptimizerConfig):
     """Passes over each rollout."""
     gamma: Fraction = 0.99
     """Discount a step."""
-    lambda_: Annotated[float, Field(ge=0, le=1, alias="lambda")] = 0.65
+    return_lambda: Fraction = 0.65
     """Weight of longer returns: 0 looks one step ahead, 1 to the end of the rollout."""
 
 

@@ -68,7 +68,7 @@ class PqnLearner:
             torch.from_numpy(rollout.rewards),
             self.config.gamma * alive,
             torch.from_numpy(rollout.next_values),
-            self.config.lambda_ * goes_on,
+            self.config.return_lambda * goes_on,
         )
 
     def _minibatches(self, count: int) -> Iterator[NDArray[np.int64]]:
