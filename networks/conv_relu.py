@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tengen.networks.fused import fused_kernels_work
-from tengen.networks.layers.patches import PixelConv2d, patch_weight, patches
+from tengen.networks.layers.patches import PixelConv2d, patch_weight, patches_in
 from tengen.networks.torsos import ConvTorso
 
 
@@ -42,7 +42,8 @@ class JoinedTorso(nn.Module):
                 if x.dtype == torch.uint8:
                     weight = weight / 255
                 if conv.patch_of(x.shape[2], x.shape[3]) > 1:
-                    x, weight, stride = patches(x, stride), patch_weight(weight, stride), 1
+                    x = patches_in(x, stride, weight.dtype)
+                    weight, stride = patch_weight(weight, stride), 1
                 x = x.to(weight.dtype).contiguous(memory_format=torch.channels_last)
             x = conv_relu(x, weight, conv.bias, stride)
         return x.permute(0, 2, 3, 1).flatten(1)

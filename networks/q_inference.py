@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tengen.networks.layers.noisy import NoisyLinear
-from tengen.networks.layers.patches import PixelConv2d, patch_weight, patches
+from tengen.networks.layers.patches import PixelConv2d, patch_weight, patches_in
 from tengen.networks.packed import PackedConv, PackedLinear, packed_kernels_work
 from tengen.networks.q import QNetwork
 from tengen.networks.q_heads import Hidden
@@ -106,7 +106,7 @@ class _Pixels(nn.Module):
         self.patch, self.dtype, self.scale = patch, dtype, scale
 
     def forward(self, x: Tensor) -> Tensor:
-        x = patches(x, self.patch).to(self.dtype) if self.patch > 1 else x.to(self.dtype)
+        x = patches_in(x, self.patch, self.dtype) if self.patch > 1 else x.to(self.dtype)
         x = x.contiguous(memory_format=torch.channels_last)
         return x if self.scale == 1 else x * self.scale
 
