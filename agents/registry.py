@@ -79,7 +79,8 @@ def number_option(spec: AgentSpec, key: str, default: float, low: float, high: f
     return value
 
 
-def _whole(spec: AgentSpec, key: str, default: int, low: int, high: int) -> int:
+def whole_option(spec: AgentSpec, key: str, default: int, low: int, high: int) -> int:
+    """A whole number among an agent's options. Raises TengenError where it is none, or is out of range."""
     value = number_option(spec, key, default, low, high)
     if value != int(value):
         raise TengenError(f"agent '{spec.text}': {key} must be a whole number, got '{spec.options[key]}'")
@@ -143,15 +144,15 @@ def _make_mcts(spec: AgentSpec, game: Game, seed: int) -> Agent:
             raise TengenError(f"agent '{spec.text}': rollouts is for mcts without a network")
         evaluator = NetworkLeaves(_network(spec, game))
     else:
-        evaluator = RolloutLeaves(game, seed, _whole(spec, "rollouts", 1, 1, 10_000))
-    simulations = _whole(spec, "sims", 100, 1, 1_000_000)
+        evaluator = RolloutLeaves(game, seed, whole_option(spec, "rollouts", 1, 1, 10_000))
+    simulations = whole_option(spec, "sims", 100, 1, 1_000_000)
     # One leaf at a time leaves a network idle in a single long search; few searches notice so few in flight.
     leaves = min(16, max(1, simulations // 64)) if spec.target else 1
     config = SearchConfig(
         rule=rule,  # type: ignore[arg-type]
         simulations=simulations,
-        leaves=_whole(spec, "leaves", leaves, 1, 256),
-        considered=_whole(spec, "considered", 16, 1, 1000),
+        leaves=whole_option(spec, "leaves", leaves, 1, 256),
+        considered=whole_option(spec, "considered", 16, 1, 1000),
     )
     return MctsAgent(
         spec.text,
@@ -160,9 +161,24 @@ def _make_mcts(spec: AgentSpec, game: Game, seed: int) -> Agent:
         config,
         seed=seed,
         temperature=number_option(spec, "temperature", 0.0, 0.0, 100.0),
-        random_plies=_whole(spec, "warm", 8, 0, 1000),
+        random_plies=whole_option(spec, "warm", 8, 0, 1000),
     )
 
+
+def _make_engine(spec: AgentSpec, game: Game, seed: int) -> Agent:
+    from tengen.agents.engines.programs import make_engine
+
+    return make_engine(spec, game, seed)
+
+
+ENGINE_OPTIONS = {
+    "time": "seconds a move, told to the engine and held to (no limit)",
+    "margin": "seconds by which a move may be late (1)",
+    "patience": "seconds of silence after which it counts as hung (120)",
+    "start": "seconds until it must be ready (60)",
+    "memory": "MiB of data that it may claim, 0 for no limit (4096)",
+    "processes": "how many of it play side by side, 0 for one a core (0)",
+}
 
 AGENT_KINDS = {
     kind.name: kind
@@ -206,6 +222,22 @@ AGENT_KINDS = {
             ("dqn:runs/pong/latest", "dqn:models/pong?epsilon=0"),
             {"epsilon": "share of actions that are left to chance (0.001)"},
             _make_dqn,
+        ),
+        AgentKind(
+            "gtp",
+            "a Go program that speaks GTP: gnugo, an entry of engines.yaml, or a command line",
+            "gtp:PROGRAM[?level=N&...]",
+            ("gtp:gnugo?level=10", "'gtp:./engine --some-argument?time=1'", "gtp:katago?processes=1"),
+            {"level": "GNU Go's level, 0 to 10 (10)"} | ENGINE_OPTIONS,
+            _make_engine,
+        ),
+        AgentKind(
+            "hub",
+            "a draughts program that speaks Hub 2: an entry of engines.yaml, or a command line",
+            "hub:PROGRAM[?depth=N&...]",
+            ("'hub:./engine hub?time=1'",),
+            {"depth": "plies that it may look ahead (no limit)"} | ENGINE_OPTIONS,
+            _make_engine,
         ),
         AgentKind(
             "human",
