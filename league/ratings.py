@@ -1,18 +1,34 @@
-"""Elo ratings from results: Bradley-Terry by maximum a posteriori, draws as half a win."""
+"""Elo ratings with error bars from results."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-ELO = 400 / math.log(10)
+from tengen.errors import TengenError
+from tengen.league.bradley_terry import (
+    ADVANTAGE,
+    DRAW_ELO,
+    PRIOR_DRAWS,
+    Fit,
+    Floats,
+    Games,
+    display_scale,
+    fit,
+    prior_games,
+)
+from tengen.league.score import Z95
+from tengen.words import did_you_mean
+
+#: What the Computer Go Server calls GNU Go 3.8 at level 10 on 9x9: the anchor of its scale.
+CGOS_GNUGO = 1800.0
 UNMET = 1e-4  # of the prior
 
 
 @dataclass(frozen=True)
 class Result:
-    """Games of one pairing, from the first player's side."""
+    """Games of one pairing in which `first` moved first, from its side."""
 
     first: str
     second: str
@@ -20,42 +36,194 @@ class Result:
     draws: int
     losses: int
 
+    @property
+    def games(self) -> int:
+        return self.wins + self.draws + self.losses
+
+
+@dataclass(frozen=True)
+class Rating:
+    """A line of the rating list."""
+
+    name: str
+    elo: float
+    error: float  # half of the 95 % interval, Elo; 0 for an anchor
+    games: int
+    score: float  # points a game
+    group: int  # ratings compare within a group only: those whom a chain of games ties together
+
+
+@dataclass(frozen=True)
+class RatingList:
+    """All players, best first."""
+
+    ratings: tuple[Rating, ...]
+    superiority: (
+        Floats  # [N, N] probability that the row's player is better than the column's; NaN across groups
+    )
+    advantage: float  # Elo of moving first, of the model
+    draw_elo: float
+
+    @property
+    def groups(self) -> list[list[str]]:
+        """Names by group, the largest group first."""
+        found: dict[int, list[str]] = {}
+        for rating in self.ratings:
+            found.setdefault(rating.group, []).append(rating.name)
+        return sorted(found.values(), key=len, reverse=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """As `tengen ratings --json` prints it."""
+        rows = [
+            {"name": r.name, "elo": r.elo, "error": r.error, "games": r.games, "score": r.score}
+            for r in self.ratings
+        ]
+        return {
+            "ratings": rows,
+            "advantage": self.advantage,
+            "draw_elo": self.draw_elo,
+            "groups": self.groups,
+        }
+
+
+def rate(
+    results: Iterable[Result],
+    advantage: float | None = ADVANTAGE,
+    draw_elo: float | None = DRAW_ELO,
+    anchors: Mapping[str, float] | None = None,
+    prior_draws: float = PRIOR_DRAWS,
+) -> RatingList:
+    """Rate all players of the results as BayesElo does; see `bradley_terry`.
+
+    None for advantage or draw_elo fits it by maximum likelihood. Ratings are on BayesElo's displayed scale;
+    anchored players have the ratings given, and errors are relative to them; without anchors each group's
+    mean is 0. Raises TengenError for fewer than two players, unknown anchors, or values out of range.
+    """
+    _check(advantage, draw_elo, prior_draws)
+    names, games = condense(results)
+    if len(names) < 2:
+        only = f"only {names[0]!r} has" if names else "nobody has"
+        raise TengenError(f"{only} played; ratings need games between two players at least")
+    index = {name: i for i, name in enumerate(names)}
+    anchors = anchors or {}
+    for name, elo in anchors.items():
+        if name not in index:
+            raise TengenError(f"anchor '{name}' has played no game; {did_you_mean(name, names, 'players')}")
+        if not abs(elo) <= 1e5:
+            raise TengenError(f"anchor '{name}' = {elo} is out of range; give an Elo from -100000 to 100000")
+    found = _fit_anchored(
+        games + prior_games(games, len(names), prior_draws),
+        len(names),
+        advantage,
+        draw_elo,
+        {index[name]: elo for name, elo in anchors.items()},
+    )
+    return _listed(names, games, found)
+
+
+def _check(advantage: float | None, draw_elo: float | None, prior_draws: float) -> None:
+    if advantage is not None and not abs(advantage) <= 2000:
+        raise TengenError(f"advantage {advantage} is out of range; it must be from -2000 to 2000 Elo")
+    if draw_elo is not None and not 0 <= draw_elo <= 2000:
+        raise TengenError(f"draw_elo {draw_elo} is out of range; it must be from 0 to 2000 Elo")
+    if not 0 < prior_draws <= 1e6:
+        raise TengenError(f"prior_draws {prior_draws} is out of range; it must be above 0, such as 2")
+
+
+def condense(results: Iterable[Result]) -> tuple[list[str], Games]:
+    """Sorted names of all who played, and their games, one row an ordered pair."""
+    sums: dict[tuple[str, str], list[int]] = {}
+    for r in results:
+        if min(r.wins, r.draws, r.losses) < 0:
+            raise TengenError(f"a result has fewer than no games: {r}")
+        if r.games:
+            row = sums.setdefault((r.first, r.second), [0, 0, 0])
+            row[0] += r.wins
+            row[1] += r.draws
+            row[2] += r.losses
+    names = sorted({name for pair in sums for name in pair})
+    index = {name: i for i, name in enumerate(names)}
+    pairs = np.array([(index[a], index[b]) for a, b in sums], dtype=np.int64).reshape(-1, 2)
+    counts = np.array(list(sums.values()), dtype=float).reshape(-1, 3)
+    return names, Games(pairs[:, 0], pairs[:, 1], counts[:, 0], counts[:, 1], counts[:, 2])
+
+
+def _fit_anchored(
+    games: Games, players: int, advantage: float | None, draw_elo: float | None, anchors: Mapping[int, float]
+) -> Fit:
+    """The fit with anchors given on the displayed scale, which itself depends on a fitted draw_elo."""
+    scale = display_scale(DRAW_ELO if draw_elo is None else draw_elo)
+    for _ in range(50):
+        held = {player: elo / scale for player, elo in anchors.items()}
+        found = fit(games, players, advantage, draw_elo, held)
+        if not anchors or abs(found.scale / scale - 1) < 1e-9:
+            break
+        scale = found.scale
+    return found
+
+
+def _listed(names: list[str], games: Games, found: Fit) -> RatingList:
+    n = len(names)
+    played = np.bincount(games.first, games.number, n) + np.bincount(games.second, games.number, n)
+    points = np.bincount(games.first, games.wins + games.draws / 2, n)
+    points += np.bincount(games.second, games.losses + games.draws / 2, n)
+    elo = found.elo * found.scale
+    variance = np.diag(found.covariance).clip(0)
+    error = Z95 * np.sqrt(variance) * found.scale
+    order = sorted(range(n), key=lambda i: (-elo[i], names[i]))
+    rank = np.array(order)
+    lead = found.elo[rank][:, None] - found.elo[rank][None, :]
+    spread = variance[rank][:, None] + variance[rank][None, :] - 2 * found.covariance[np.ix_(rank, rank)]
+    superiority = _normal(lead / np.sqrt(spread.clip(1e-12)))
+    superiority[found.groups[rank][:, None] != found.groups[rank][None, :]] = np.nan
+    ratings = tuple(
+        Rating(
+            names[i],
+            float(elo[i]),
+            float(error[i]),
+            round(played[i]),
+            float(points[i] / played[i]),
+            int(found.groups[i]),
+        )
+        for i in order
+    )
+    return RatingList(ratings, superiority, found.advantage, found.draw_elo)
+
+
+def _normal(x: Floats) -> Floats:
+    """The distribution function of the standard normal."""
+    from scipy.special import ndtr
+
+    found: Floats = ndtr(x)
+    return found
+
 
 def elo_ratings(
     results: Sequence[Result], anchor: str, prior_draws: float = 0.1
 ) -> Mapping[str, tuple[float, float]]:
-    """Elo of every player relative to the anchor's 0, each with its 95 % error.
+    """Plain Elo of every player relative to the anchor's 0, each with its 95 % error; a draw is half a win.
 
-    Every two players who met are given `prior_draws` virtual draws more, so that one who won all games has a
-    finite rating; they are few, since each new checkpoint that beats a weak baseline adds
-    to them. Newton's method on the concave log posterior; errors from its curvature (the anchor fixed).
+    For results whose first player is not who moved first. Every two players who met are given `prior_draws`
+    virtual draws more, so that one who won all games has a finite rating; they are few, since each new
+    checkpoint that beats a weak baseline adds to them.
     """
-    names = sorted({anchor, *(r.first for r in results), *(r.second for r in results)})
+    names = sorted({anchor, *(name for r in results for name in (r.first, r.second))})
     index = {name: i for i, name in enumerate(names)}
-    points = np.zeros((len(names), len(names)))  # [i, j] what i scored against j
+    met: dict[tuple[int, int], list[float]] = {}
     for r in results:
-        i, j = index[r.first], index[r.second]
-        points[i, j] += r.wins + r.draws / 2
-        points[j, i] += r.losses + r.draws / 2
+        i, j = sorted((index[r.first], index[r.second]))
+        row = met.setdefault((i, j), [prior_draws / 2, prior_draws / 2])
+        row[index[r.first] != i] += r.wins + r.draws / 2
+        row[index[r.first] == i] += r.losses + r.draws / 2
     a = index[anchor]
-    points += prior_draws / 2 * (points + points.T > 0)
-    points[a] += UNMET * prior_draws  # players whom no chain of games ties to the anchor have a rating too
-    points[:, a] += UNMET * prior_draws
-    points[a, a] = 0
-    games = points + points.T
-    theta = np.zeros(len(names))  # natural-log strengths
-    free = [i for i in range(len(names)) if i != a]
-    curvature = np.eye(len(free))
-    for _ in range(100):
-        expected = 1 / (1 + np.exp(theta[None, :] - theta[:, None]))
-        gradient = (points - games * expected).sum(1)
-        weight = games * expected * (1 - expected)
-        curvature = (np.diag(weight.sum(1)) - weight)[np.ix_(free, free)]
-        move = np.linalg.solve(curvature, gradient[free]) if free else np.zeros(0)
-        theta[free] += np.clip(move, -2, 2)
-        if not free or np.abs(move).max() < 1e-9:
-            break
-    errors = np.zeros(len(names))
-    if free:
-        errors[free] = 1.96 * np.sqrt(np.diag(np.linalg.inv(curvature)))
-    return {name: (float(theta[i] * ELO), float(errors[i] * ELO)) for name, i in index.items()}
+    for i in range(len(names)):  # players whom no chain of games ties to the anchor have a rating too
+        if i != a:
+            row = met.setdefault((min(i, a), max(i, a)), [0.0, 0.0])
+            row[0] += UNMET * prior_draws
+            row[1] += UNMET * prior_draws
+    pairs = np.array(list(met), dtype=np.int64).reshape(-1, 2)
+    points = np.array(list(met.values())).reshape(-1, 2)
+    halves = Games(pairs[:, 0], pairs[:, 1], points[:, 0], np.zeros(len(pairs)), points[:, 1])
+    found = fit(halves, len(names), advantage=0, draw_elo=0, held={a: 0.0})
+    errors = Z95 * np.sqrt(np.diag(found.covariance).clip(0))
+    return {name: (float(found.elo[i]), float(errors[i])) for name, i in index.items()}
