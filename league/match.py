@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tengen.agents.base import Agent
-from tengen.envs.game import Game, Ints, States
+from tengen.envs.game import Game
 from tengen.errors import TengenError
 from tengen.league.score import score_interval
+from tengen.league.wave import Board, Ended, play_wave, replay
 
 PARALLEL = 64  # games side by side: batches fill, and the trees of a search still fit in memory
 ENOUGH_OPENINGS = 1000  # different random openings, so that agents without chance do not repeat a game
@@ -112,103 +112,41 @@ def play_match(
     if random_plies is None:
         random_plies = 0 if openings else default_random_plies(game)
     agents = (first, second)
-    more_starts = _openings(game, openings or [()], random_plies, seed)
+    more_starts = extended_openings(game, openings or [()], random_plies, seed)
     starts: list[list[int]] = []
     records: list[GameRecord] = []
     began = time.perf_counter()
     for begin in range(0, games, parallel):
-        numbers = np.arange(begin, min(games, begin + parallel))
-        starts += itertools.islice(more_starts, int(numbers[-1]) // 2 + 1 - len(starts))
+        end = min(games, begin + parallel)
+        starts += itertools.islice(more_starts, (end + 1) // 2 - len(starts))
+        boards = [Board(number, number % 2, tuple(starts[number // 2])) for number in range(begin, end)]
         for agent in agents:
-            agent.start(game, len(numbers))
-        for record in _play_wave(game, agents, numbers, starts, stop):
-            records.append(record)
-            if on_game is not None:
-                on_game(record)
+            agent.start(game, len(boards))
+        for ended in play_wave(game, agents, boards, stop=stop):
+            for record in map(_record, ended):
+                records.append(record)
+                if on_game is not None:
+                    on_game(record)
         if stop is not None and stop():
             break
     records.sort(key=lambda record: record.number)
     return MatchResult(first.name, second.name, game.name, tuple(records), time.perf_counter() - began)
 
 
-def _play_wave(
-    game: Game,
-    agents: tuple[Agent, Agent],
-    numbers: Ints,
-    starts: list[list[int]],
-    stop: Callable[[], bool] | None,
-) -> Iterator[GameRecord]:
-    """Play one game in each slot until all are over; yields records as games end."""
-    played = [list(starts[number // 2]) for number in numbers]  # a list of actions a slot
-    states, start = game.new_states(len(numbers)), game.new_states(1)
-    for index, opening in enumerate(played):
-        replay(game, states[index : index + 1], opening)
-    agent_of = np.stack([numbers % 2, 1 - numbers % 2], 1)  # [slot, player] -> index into agents
-    live = np.arange(len(numbers))
-    while len(live) and not (stop is not None and stop()):
-        part = states[live]
-        mover = agent_of[live, part["to_play"]]
-        actions = np.zeros(len(live), np.int32)
-        for index, agent in enumerate(agents):
-            turn = np.flatnonzero(mover == index)
-            if len(turn):
-                if agent.needs_history:
-                    for slot in live[turn]:
-                        agent.follow(int(slot), start, played[slot])
-                actions[turn] = _choose(game, agent, part[turn], live[turn], numbers)
-        game.step(part, actions)
-        states[live] = part
-        for slot, action in zip(live, actions, strict=True):
-            played[slot].append(int(action))
-        for slot in live[part["terminal"]]:
-            plies = len(starts[numbers[slot] // 2])
-            yield _record(game, int(numbers[slot]), states[slot : slot + 1], played[slot], plies)
-        live = live[~part["terminal"]]
-
-
-def _record(game: Game, number: int, state: States, actions: list[int], opening_plies: int) -> GameRecord:
-    returns = np.zeros((1, 2), np.float32)
-    game.returns(state, returns)
-    player = number % 2
+def _record(ended: Ended) -> GameRecord:
+    board, ending = ended.board, ended.ending
+    assert ending.outcome is not None  # without limits no game is void
     return GameRecord(
-        number=number,
-        first_agent_plays=player,
-        actions=tuple(actions),
-        opening_plies=opening_plies,
-        outcome=int(returns[0, player]),
-        result=game.describe_result(state),
+        number=board.number,
+        first_agent_plays=board.first_agent_plays,
+        actions=ended.actions,
+        opening_plies=len(board.opening),
+        outcome=ending.outcome * (1 - 2 * board.first_agent_plays),
+        result=ending.result,
     )
 
 
-def _choose(game: Game, agent: Agent, states: States, slots: Ints, numbers: Ints) -> NDArray[np.int32]:
-    """One choice for each state, checked."""
-    actions = np.asarray(agent.choose(states, slots))
-    if actions.shape != (len(states),) or not np.issubdtype(actions.dtype, np.integer):
-        raise TengenError(
-            f"agent '{agent.name}' answered {len(states)} positions with an array of shape {actions.shape} "
-            f"and type {actions.dtype}; expected one whole number a position"
-        )
-    mask = game.new_mask(len(states))
-    game.legal_mask(states, mask)
-    exists = (actions >= 0) & (actions < game.num_actions)
-    legal = exists & mask[np.arange(len(states)), np.where(exists, actions, 0)]
-    if not legal.all():
-        bad = int(np.flatnonzero(~legal)[0])
-        words = f" ({game.format_action(states[bad : bad + 1], int(actions[bad]))})" if exists[bad] else ""
-        raise TengenError(
-            f"agent '{agent.name}' chose action {actions[bad]}{words} at ply {states['ply'][bad]} of game "
-            f"{numbers[slots[bad]] + 1}, which is illegal there"
-        )
-    return actions.astype(np.int32)
-
-
-def replay(game: Game, state: States, actions: Sequence[int]) -> None:
-    """Apply legal actions to state [1] in place."""
-    for action in actions:
-        game.step(state, np.array([action], np.int32))
-
-
-def _openings(
+def extended_openings(
     game: Game, openings: Sequence[Sequence[int]], random_plies: int, seed: int
 ) -> Iterator[list[int]]:
     """Action lists that leave the game undecided, without end; repeated when new ones are hard to find."""

@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "learn a game by self-play",
     "play": "play against an agent in the terminal",
     "match": "let two agents play each other",
+    "tournament": "let many agents play each other, and rate them",
     "ratings": "Elo with error bars from results",
     "evaluate": "measure an agent's score in a world such as atari/Pong",
     "watch": "watch an agent play a world such as atari/Pong",

@@ -1,0 +1,182 @@
+"""How a game ends other than by its rules: given up, too long, out of time, a fault, the referee's word."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tengen.agents.base import RESIGN, Agent
+from tengen.envs.game import Game, Ints, States
+from tengen.league.tournament_config import AdjudicationConfig, TimeConfig
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a game came out. outcome: player 0's, 1, 0 or -1; None where the game is void."""
+
+    outcome: int | None
+    result: str  # in the game's own words
+    reason: str  # "rules", "resignation", "agreed", "ply cap", "time", "fault: KIND"
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a tournament lets games do."""
+
+    time: TimeConfig = field(default_factory=TimeConfig)
+    adjudication: AdjudicationConfig = field(default_factory=AdjudicationConfig)
+    faults: Literal["loss", "void"] = "loss"
+    referee: "GoReferee | None" = None
+
+
+class GoReferee:
+    """A GTP engine that takes the dead stones off before a finished game of Go is scored."""
+
+    def __init__(self, name: str, seed: int) -> None:
+        """Raises TengenError where the name is no GTP engine's."""
+        from tengen.agents.engines.referee import Referee
+
+        self._referee = Referee(name, seed=seed)
+
+    def judge(self, game: Game, state: States, actions: list[int]) -> Ending:
+        """The ending by what is left on the board; details keep the raw score and what was taken off."""
+        from tengen.agents.engines.referee import judge_finished_go, point_names
+        from tengen.envs.go.game import Go
+
+        assert isinstance(game, Go)
+        judged = judge_finished_go(game, state, actions, self._referee)
+        details: dict[str, Any] = {"raw_result": judged.raw_result}
+        if judged.dead:
+            details["dead"] = point_names(game, judged.dead)
+        if judged.disagrees:
+            details["disagrees"] = True
+        if judged.fault:
+            details["referee_fault"] = judged.fault
+        return Ending(judged.outcome, judged.result, "rules", details)
+
+    def close(self) -> None:
+        """End the engine."""
+        self._referee.close()
+
+
+def judge(game: Game, state: States, actions: Ints, limits: Limits | None = None) -> Ending:
+    """The ending that the rules give a finished game, or the referee in their stead."""
+    if limits is not None and limits.referee is not None:
+        return limits.referee.judge(game, state, actions.tolist())
+    returns = np.zeros((1, 2), np.float32)
+    game.returns(state, returns)
+    return Ending(int(returns[0, 0]), game.describe_result(state), "rules")
+
+
+def won_by(
+    game: Game, winner: int, reason: str, letter: str, details: dict[str, Any] | None = None
+) -> Ending:
+    """A win that the last position does not show; letter is SGF's: R resignation, T time, F forfeit."""
+    if game.family == "go":
+        result = f"{'BW'[winner]}+{letter}"
+    else:
+        result = f"{(game.first_player, game.second_player)[winner]} wins"
+    return Ending(1 - 2 * winner, result, reason, details or {})
+
+
+def forfeit(game: Game, player: int, limits: Limits, kind: str, words: str) -> Ending:
+    """A fault of the player to move: the opponent's win, or a void game."""
+    details = {"fault": kind, "player": player, "said": words}
+    if limits.faults == "void":
+        return Ending(None, "void", f"fault: {kind}", details)
+    return won_by(game, 1 - player, f"fault: {kind}", "F", details)
+
+
+class Watch:
+    """Clocks, resignations and adjudications of the games of a wave."""
+
+    def __init__(self, limits: Limits, agents: tuple[Agent, Agent], count: int) -> None:
+        self.limits = limits
+        self.agents = agents
+        self.left = np.full((count, 2), limits.time.base_s)  # seconds on each player's clock
+        self.value = np.full((count, 2), np.nan)  # each player's last word, as player 0's value
+        self.agreed = np.zeros(count, np.int32)  # plies in a row; below 0: that player 0 loses
+        threshold = limits.adjudication.resign
+        self.asks_values = threshold < 1 and all(hasattr(agent, "last_values") for agent in agents)
+
+    def before(self, index: int, slots: Ints, to_play: Ints) -> None:
+        """Tell an agent that keeps time how much it has."""
+        tell = getattr(self.agents[index], "tell_time", None)
+        control = self.limits.time
+        if tell is None or control.kind == "none":
+            return
+        for slot, player in zip(slots, to_play, strict=True):
+            if control.kind == "move":
+                tell(int(slot), move_s=control.move_s)
+            else:
+                own, other = float(self.left[slot, player]), float(self.left[slot, 1 - player])
+                tell(int(slot), left_s=(own, other), increment_s=control.increment_s)
+
+    def after(
+        self,
+        game: Game,
+        agent: Agent,
+        states: States,
+        turn: Ints,
+        actions: NDArray[np.int32],
+        took: NDArray[np.float32],
+        forfeited: dict[int, Ending],
+        slots: Ints,
+    ) -> None:
+        """Note time, values and resignations of the places `turn` in states; endings go to forfeited."""
+        for place in turn[actions[turn] == RESIGN]:
+            if int(place) not in forfeited:
+                forfeited[int(place)] = won_by(game, 1 - int(states["to_play"][place]), "resignation", "R")
+        control = self.limits.time
+        if control.kind != "none":
+            for place, slot in zip(turn, slots, strict=True):
+                player = int(states["to_play"][place])
+                allowed = control.move_s if control.kind == "move" else float(self.left[slot, player])
+                self.left[slot, player] += control.increment_s - float(took[place])
+                if took[place] > allowed + control.margin_s and int(place) not in forfeited:
+                    details = {"took_s": round(float(took[place]), 3), "allowed_s": round(allowed, 3)}
+                    forfeited[int(place)] = won_by(game, 1 - player, "time", "T", details)
+                self.left[slot, player] = max(0.0, self.left[slot, player])
+        if self.asks_values:
+            values = np.asarray(agent.last_values)  # type: ignore[attr-defined]
+            movers = states["to_play"][turn]
+            self.value[slots, movers] = np.where(movers == 0, values, -values)
+
+    def endings(
+        self, game: Game, states: States, live: Ints, over: NDArray[np.bool_]
+    ) -> Iterator[tuple[int, Ending]]:
+        """Games among live that end now though the rules let them go on: (place in live, how)."""
+        adjudication = self.limits.adjudication
+        if self.asks_values:
+            said = self.value[live]
+            sign = (said > adjudication.resign).all(1).astype(int) - (said < -adjudication.resign).all(1)
+            run = self.agreed[live]
+            self.agreed[live] = np.where(sign == 0, 0, np.where(sign * run >= 0, run + sign, sign))
+            for place in np.flatnonzero((np.abs(self.agreed[live]) >= adjudication.resign_plies) & ~over):
+                winner = int(self.agreed[live[place]] < 0)
+                yield int(place), won_by(game, winner, "agreed", "R")
+                over[place] = True
+        if adjudication.max_plies:
+            for place in np.flatnonzero((states["ply"] >= adjudication.max_plies) & ~over):
+                yield int(place), _too_long(game, states[place : place + 1])
+
+
+def _too_long(game: Game, state: States) -> Ending:
+    """Points as they stand, where the game has any; else a draw."""
+    if not game.has_ownership:
+        return Ending(0, "draw", "ply cap")
+    points = np.zeros(1, np.float32)
+    game.score(state, points)
+    outcome = int(np.sign(points[0]))
+    if game.family != "go":
+        return Ending(outcome, "draw" if not outcome else _winner(game, outcome), "ply cap")
+    return Ending(
+        outcome, f"{'B' if outcome > 0 else 'W'}+{abs(points[0]):g}" if outcome else "draw", "ply cap"
+    )
+
+
+def _winner(game: Game, outcome: int) -> str:
+    return f"{game.first_player if outcome > 0 else game.second_player} wins"

@@ -1,0 +1,352 @@
+"""The tournament: schedules games, gathers what workers play, goes on where it stopped."""
+
+import itertools
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from tengen import __version__
+from tengen.agents.base import Agent
+from tengen.agents.registry import make_agent
+from tengen.envs.registry import make_game
+from tengen.errors import TengenError
+from tengen.league.claims import Claims
+from tengen.league.ending import GoReferee, Limits
+from tengen.league.entrants import entrants
+from tengen.league.openings import make_openings
+from tengen.league.pairings import Pairing, Round, default_rounds, next_round
+from tengen.league.ratings import RatingList, Result, rate
+from tengen.league.schedule import Match, make_matches
+from tengen.league.sprt import Sprt
+from tengen.league.store import Outcome, Store, StoredGame
+from tengen.league.tournament_config import TournamentConfig
+from tengen.league.wave import Board
+from tengen.league.worker import Job, Report, Worker
+from tengen.machine import usable_cores
+
+MOST_OPENINGS = 10_000  # made beforehand; longer matches take them in turn
+TICK_S = 0.25  # between looks at what the user wants and what other processes have played
+
+
+class Tournament:
+    """Plays a configured tournament into a store; several processes may play one tournament at once.
+
+    Every finished game is in the store before it counts, so whatever ends the process, the next one plays
+    only what is missing.
+    """
+
+    def __init__(self, config: TournamentConfig, store: Store) -> None:
+        """Raises TengenError for whatever is wrong with game, players or openings."""
+        self.config = config
+        self.store = store
+        self.game = make_game(config.game)
+        self.event = config.event()
+        self.players = entrants(config, self.game)
+        for player in self.players:  # faults of agents are told before the night, not after
+            make_agent(player.agent, self.game).close()
+        if config.adjudication.referee:
+            if self.game.family != "go":
+                raise TengenError(
+                    f"adjudication.referee: a referee of dead stones is for Go, not for {self.game.name}"
+                )
+            GoReferee(config.adjudication.referee, config.seed).close()
+        self.openings = self._openings()
+        self.matches: list[Match] = []  # of all rounds so far
+        self.rounds: list[Round] = []
+        self.new_games = 0  # that this process played
+        self._sprt = _sprt(config)
+        self._tally: dict[tuple[str, str], list[int]] = {}  # (first mover, second) -> won, drawn, lost
+        self._fingerprints: set[tuple[str, str, str]] = set()
+        self._known: dict[str, Outcome] = {}  # every finished game of the event
+        self._last = 0
+        self.repeats = 0
+        self.void = 0
+        self._places: dict[str, tuple[Match, int]] = {}  # of every scheduled game
+        self._free: list[Worker] = []
+        self._looked = 0.0
+        self._refresh()
+
+    # --- the whole ----------------------------------------------------------------------------------------
+
+    def play(
+        self,
+        stop: Callable[[], bool] | None = None,
+        told: Callable[["Tournament"], None] | None = None,
+    ) -> bool:
+        """Play what is missing; whether all is played now. Games in flight are dropped once stop says True.
+
+        `told` is called after each look at the workers, four times a second at least.
+        """
+        reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        halt = threading.Event()
+        before = len(self.store)
+        seed = self.config.seed
+        workers = [
+            Worker(self.game, self._limits, reports, halt, [seed, number, before])
+            for number in range(self.config.concurrency or usable_cores())
+        ]
+        claims = Claims(self.store.path)
+        try:
+            self._free = list(workers)
+            done = self._play_rounds(reports, claims, stop or (lambda: False), told or (lambda _: None))
+            halt.set()
+            _release(workers)
+            self._gathered(_waiting(reports))
+            return done
+        finally:
+            halt.set()
+            for worker in workers:
+                worker.jobs.put(None)
+            claims.close()
+
+    def _play_rounds(
+        self,
+        reports: "queue.SimpleQueue[Report]",
+        claims: Claims,
+        stop: Callable[[], bool],
+        told: Callable[["Tournament"], None],
+    ) -> bool:
+        while (coming := self._next_round()) is not None:
+            pairings, byes = coming
+            label = "" if self.config.format in ("roundrobin", "gauntlet") else self._label()
+            matches = make_matches(self.event, label, pairings, self.players)
+            self._places |= {key: (match, n) for match in matches for n, key in enumerate(match.keys)}
+            self.matches += matches
+            for key in self._places.keys() & self._known.keys():
+                self._note(key)
+            while not all(match.is_over for match in matches):
+                if stop():
+                    return False
+                self._hand_out(matches, claims)
+                found = _waiting(reports, TICK_S)
+                self._gathered(found)
+                for report in found:
+                    if report.error is not None:
+                        raise report.error
+                    if report.is_free and report.job is not None:
+                        self._free.append(report.worker)
+                        for key in report.job.keys:
+                            claims.drop(key)
+                self._look_elsewhere(matches, claims)
+                told(self)
+            scores = {(m.pairing.first, m.pairing.second): m.score for m in matches}
+            self.rounds.append(Round(scores, byes))
+        return True
+
+    def _next_round(self) -> tuple[list[Pairing], tuple[int, ...]] | None:
+        config, players = self.config, len(self.players)
+        limit, challengers = config.rounds, config.challengers
+        return next_round(
+            config.format, players, config.games, self.rounds, limit=limit, challengers=challengers
+        )
+
+    def _label(self) -> str:
+        return f"{self.config.format}{len(self.rounds) + 1}"
+
+    # --- handing out --------------------------------------------------------------------------------------
+
+    def _hand_out(self, matches: list[Match], claims: Claims) -> None:
+        while self._free and (job := self._next_job(matches, claims)) is not None:
+            worker = self._free.pop()
+            if not worker.is_alive():
+                worker.start()
+            worker.jobs.put(job)
+
+    def _next_job(self, matches: list[Match], claims: Claims) -> Job | None:
+        """Games of the match that is furthest behind, claimed against other processes."""
+        while waiting := [match for match in matches if match.pending]:
+            match = min(waiting, key=lambda match: match.progress)
+            numbers = list(itertools.islice(match.pending, self._job_size(match, waiting)))
+            for number in numbers:
+                del match.pending[number]
+            claimed = [number for number in numbers if claims.take(match.keys[number])]
+            match.elsewhere.update(set(numbers) - set(claimed))
+            self._refresh()  # another process may have finished some before they were claimed
+            for number in [number for number in claimed if number in match.outcomes]:
+                claims.drop(match.keys[number])
+                claimed.remove(number)
+            if claimed:
+                return self._job(match, claimed)
+        return None
+
+    def _job_size(self, match: Match, waiting: list[Match]) -> int:
+        """One game of an engine or against the clock; of players in this process as many as fill a batch."""
+        if match.first.is_engine or match.second.is_engine or self.config.time.kind != "none":
+            return 1
+        left = sum(len(other.pending) for other in waiting)
+        share = -(-left // max(1, self.config.concurrency or usable_cores()))
+        return min(self.config.parallel, 2 * max(1, -(-share // 2)))
+
+    def _job(self, match: Match, numbers: list[int]) -> Job:
+        first, second = sorted((match.first, match.second), key=lambda player: player.id)
+        boards = tuple(Board(n, n % 2, tuple(self.openings[n // 2 % len(self.openings)])) for n in numbers)
+        return Job(first, second, boards, tuple(match.keys[n] for n in numbers))
+
+    def _look_elsewhere(self, matches: list[Match], claims: Claims) -> None:
+        """Once a second: has another process finished its games, or died over them?"""
+        if time.monotonic() - self._looked < 1 or not any(match.elsewhere for match in matches):
+            return
+        self._looked = time.monotonic()
+        self._refresh()
+        for match in matches:
+            for number in sorted(match.elsewhere):
+                if claims.take(match.keys[number]):
+                    claims.drop(match.keys[number])
+                    match.elsewhere.discard(number)
+                    match.pending[number] = None
+
+    def _limits(self) -> Limits:
+        """What games may do; made by each worker for itself, since a referee is an engine."""
+        config = self.config
+        name = config.adjudication.referee
+        referee = GoReferee(name, config.seed) if name else None
+        return Limits(config.time, config.adjudication, config.faults, referee)
+
+    def _openings(self) -> list[list[int]]:
+        """The openings of this event: from the store if it has them, so that they are the same every time."""
+        pairs = min(MOST_OPENINGS, (self.config.games + 1) // 2)
+        config = self.config.openings
+        found = self.store.openings(self.event)
+        enough = len(found) >= pairs or (found and config.kind not in ("auto", "random"))
+        if not enough:
+
+            def searcher() -> Agent:
+                return make_agent(config.agent, self.game, seed=self.config.seed)
+
+            made = make_openings(config, self.game, pairs, self.config.seed, searcher)
+            self.store.save_openings(self.event, made)
+            found = self.store.openings(self.event)  # another process may have been first
+        return found
+
+    # --- gathering ----------------------------------------------------------------------------------------
+
+    def _gathered(self, reports: list[Report]) -> None:
+        """Put the games of reports on the disk, in one transaction, and count them."""
+        games = [game for report in reports for game in self._games(report)]
+        if games:
+            self.new_games += self.store.add(games)
+            self._refresh()
+
+    def _games(self, report: Report) -> list[StoredGame]:
+        if report.job is None or not report.ended:
+            return []
+        job = report.job
+        key_of = dict(zip((board.number for board in job.boards), job.keys, strict=True))
+        found = []
+        for ended in report.ended:
+            players, seeds = (job.first, job.second), report.seeds
+            if ended.board.first_agent_plays:
+                players, seeds = players[::-1], seeds[::-1]
+            details = {"versions": {"tengen": __version__, **report.versions}, "seeds": seeds}
+            found.append(
+                StoredGame(
+                    key=key_of[ended.board.number],
+                    event=self.event,
+                    game=self.game.name,
+                    first=players[0].name,
+                    second=players[1].name,
+                    first_id=players[0].id,
+                    second_id=players[1].id,
+                    outcome=ended.ending.outcome,
+                    result=ended.ending.result,
+                    reason=ended.ending.reason,
+                    opening_plies=len(ended.board.opening),
+                    actions=ended.actions,
+                    seconds=ended.seconds,
+                    seed=self.config.seed,
+                    details=details | ended.ending.details,
+                )
+            )
+        return found
+
+    def _refresh(self) -> None:
+        """Count what the store has that is new: this process's games and others'."""
+        for row in self.store.outcomes(self.event, self._last):
+            self._last = row.number
+            self._known[row.key] = row
+            if row.key in self._places:
+                self._note(row.key)
+
+    def _note(self, key: str) -> None:
+        match, number = self._places[key]
+        if number in match.outcomes:
+            return
+        row = self._known[key]
+        match.note(number, row.outcome)
+        if self._sprt is not None:
+            match.test(self._sprt, self.config.sprt is not None and self.config.sprt.pentanomial)
+        moves = (row.first_id, row.second_id, row.fingerprint)
+        if row.outcome is None:
+            self.void += 1
+        elif moves in self._fingerprints:
+            self.repeats += 1
+        else:
+            self._fingerprints.add(moves)
+            tally = self._tally.setdefault(moves[:2], [0, 0, 0])
+            tally[1 - row.outcome] += 1
+
+    # --- looking ------------------------------------------------------------------------------------------
+
+    @property
+    def done(self) -> int:
+        """Games of this tournament that are finished."""
+        return sum(len(match.outcomes) for match in self.matches)
+
+    @property
+    def total(self) -> int:
+        """Games that the tournament has; of rounds to come, as many as the last one had."""
+        known = sum(len(match.outcomes) if match.decided else len(match.keys) for match in self.matches)
+        rounds = len({match.keys[0].split(":")[1] for match in self.matches})
+        wanted = default_rounds(self.config.format, len(self.players))
+        if self.config.rounds and self.config.format in ("swiss", "ladder"):
+            wanted = self.config.rounds
+        if self.config.format == "knockout":
+            return known + sum(self.config.games * 2 ** (wanted - n - 1) for n in range(rounds, wanted))
+        per_round = len(self.players) // 2 * self.config.games
+        return known + max(0, wanted - rounds) * per_round if self.config.format != "roundrobin" else known
+
+    def results(self) -> list[Result]:
+        """First mover against second, void games and repeated ones left out."""
+        names = {player.id: player.name for player in self.players}
+        return [Result(names[a], names[b], *counts) for (a, b), counts in self._tally.items()]
+
+    def ratings(self) -> RatingList | None:
+        """The rating list; None before anybody has played."""
+        results = self.results()
+        if not results:
+            return None
+        played = {name for result in results for name in (result.first, result.second)}
+        known = {p.name: p.rating for p in self.players if p.rating is not None and p.name in played}
+        return rate(results, anchors=known)
+
+
+def _waiting(reports: "queue.SimpleQueue[Report]", seconds: float = 0.0) -> list[Report]:
+    """Every report there is; waits for the first one at most so long."""
+    found = []
+    try:
+        found.append(reports.get(timeout=seconds) if seconds else reports.get_nowait())
+        while True:
+            found.append(reports.get_nowait())
+    except queue.Empty:
+        return found
+
+
+def _release(workers: list[Worker]) -> None:
+    """Wait until every worker has let its agents go; close them over its head if that is interrupted."""
+    for worker in workers:
+        worker.jobs.put(None)
+    try:
+        for worker in workers:
+            if worker.is_alive():
+                worker.join()
+    except KeyboardInterrupt:
+        for worker in workers:
+            if worker.is_alive():
+                worker.close_agents()
+        raise
+
+
+def _sprt(config: TournamentConfig) -> Sprt | None:
+    given = config.sprt
+    return Sprt(given.elo0, given.elo1, given.alpha, given.beta, given.model) if given else None
