@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from tengen.envs.game import Game, Ints, States
 
-
 RESIGN = -1  # what `choose` may answer in place of an action: the game is given up
 
 
@@ -32,7 +31,8 @@ class Agent(abc.ABC):
 
     @abc.abstractmethod
     def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
-        """Legal actions or RESIGN [B] for states [B], in each of which this agent is to move, at boards slots [B]."""
+        """Legal actions or RESIGN [B] for states [B], in each of which this agent is to move, at
+        boards slots [B]."""
 
     def close(self) -> None:
         """Release what the agent holds (processes, devices)."""

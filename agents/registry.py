@@ -171,6 +171,21 @@ def _make_engine(spec: AgentSpec, game: Game, seed: int) -> Agent:
     return make_engine(spec, game, seed)
 
 
+def _make_openspiel_mcts(spec: AgentSpec, game: Game, seed: int) -> Agent:
+    from tengen.agents.engines.openspiel import mcts_agent
+
+    _no_target(spec)
+    simulations = whole_option(spec, "sims", 1000, 1, 10_000_000)
+    return mcts_agent(spec.text, game, seed, simulations, whole_option(spec, "rollouts", 1, 1, 10_000))
+
+
+def _make_openspiel_alphabeta(spec: AgentSpec, game: Game, seed: int) -> Agent:
+    from tengen.agents.engines.openspiel import alphabeta_agent
+
+    _no_target(spec)
+    return alphabeta_agent(spec.text, game, seed, whole_option(spec, "depth", 4, 1, 100))
+
+
 ENGINE_OPTIONS = {
     "time": "seconds a move, told to the engine and held to (no limit)",
     "margin": "seconds by which a move may be late (1)",
@@ -238,6 +253,22 @@ AGENT_KINDS = {
             ("'hub:./engine hub?time=1'",),
             {"depth": "plies that it may look ahead (no limit)"} | ENGINE_OPTIONS,
             _make_engine,
+        ),
+        AgentKind(
+            "openspiel-mcts",
+            "OpenSpiel's UCT by random games, at checkers and Connect Four",
+            "openspiel-mcts[?sims=N]",
+            ("openspiel-mcts?sims=1000",),
+            {"sims": "simulations a move (1,000)", "rollouts": "random games a leaf (1)"},
+            _make_openspiel_mcts,
+        ),
+        AgentKind(
+            "openspiel-alphabeta",
+            "OpenSpiel's alpha-beta, at checkers and Connect Four",
+            "openspiel-alphabeta[?depth=N]",
+            ("openspiel-alphabeta?depth=4",),
+            {"depth": "plies that it looks ahead (4)"},
+            _make_openspiel_alphabeta,
         ),
         AgentKind(
             "human",

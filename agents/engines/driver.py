@@ -51,7 +51,7 @@ class Driver(abc.ABC):
 
     @abc.abstractmethod
     def turn(self, start: States, actions: Sequence[int], state: States, clock: Clock) -> Talk[list[int]]:
-        """The actions of its turn in state [1], which the actions led to from start [1]; [RESIGN] to resign."""
+        """The actions of its turn in state [1], which `actions` led to from start [1]; [RESIGN] to resign."""
 
     @abc.abstractmethod
     def last_words(self) -> bytes:

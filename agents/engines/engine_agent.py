@@ -3,7 +3,7 @@
 import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ class _Seat:
 
     start: States
     actions: list[int]
-    clock: Clock = Clock()
+    clock: Clock = field(default_factory=Clock)
     said: Answer | None = None  # not handed out yet
     said_after: int = 0  # how many actions had been played when it was said
 
@@ -33,8 +33,9 @@ class _Seat:
 class EngineAgent(Agent):
     """A program at many boards: at each its own process as far as `processes` go, else in turn.
 
-    A fault is raised by `choose` with the board in `slot`; what the engine said at other boards is kept and handed
-    out when `choose` is called for these again. A program that failed is started anew when it is next needed.
+    A fault is raised by `choose` with the board in `slot`; what the engine said at other boards is kept and
+    handed out when `choose` is called for these again. A program that failed is started anew when it is next
+    needed.
     """
 
     needs_history = True

@@ -27,7 +27,7 @@ NEEDED = ("boardsize", "komi", "clear_board", "play", "genmove")
 
 
 class GtpDriver(Driver):
-    """One GTP engine. It is told only the moves that are new to it, and everything where a game is another."""
+    """One GTP engine. It is told only the moves that are new to it, or everything of another game."""
 
     game: Go
 

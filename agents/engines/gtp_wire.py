@@ -1,6 +1,6 @@
 """The Go Text Protocol, version 2, as text: commands and responses, for both ends of the wire.
 
-Specification: G. Farneback, "Specification of the Go Text Protocol, version 2, draft 2", 2002, sections 2.5-2.8.
+G. Farneback, "Specification of the Go Text Protocol, version 2, draft 2", 2002, sections 2.5 to 2.8.
 """
 
 import re

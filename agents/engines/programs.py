@@ -32,7 +32,7 @@ class EngineConfig(ConfigModel):
     protocol: Literal["gtp", "hub"]
     command: Annotated[list[str], Field(min_length=1)]
     """The program and its arguments, as a list; no shell sees it."""
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default_factory=dict)
     """Variables beside PATH, HOME, TMPDIR and the like; it sees no others."""
     memory_mb: Annotated[int, Field(ge=0)] = MEMORY_MB
     """0 is no limit."""

@@ -2,10 +2,10 @@
 
     python -I -S warden.py PARENT MEMORY_BYTES PROGRAM ARGUMENT...
 
-The program inherits the standard streams. When it ends, when the warden is told to (SIGTERM), or when the process
-PARENT ends, however that happens, every descendant is killed; the warden adopts those that lose their parent
-(PR_SET_CHILD_SUBREAPER). Its exit status is the program's, or 128 + the signal that ended it. Needs nothing but the
-standard library, so that it starts in a few hundredths of a second.
+The program inherits the standard streams. When it ends, when the warden is told to (SIGTERM), or when the
+process PARENT ends, however that happens, every descendant is killed; the warden adopts those that lose their
+parent (PR_SET_CHILD_SUBREAPER). Its exit status is the program's, or 128 + the signal that ended it. Needs
+nothing but the standard library, so that it starts in a few hundredths of a second.
 """
 
 import contextlib
