@@ -1,6 +1,7 @@
 """Learning action values from a replay: DQN and what was made of it since, in any sensible combination."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from tengen.networks.q import QNetwork
 from tengen.networks.threads import threads as intra_op_threads
 from tengen.networks.weights import network_weights
 
+log = logging.getLogger(__name__)
+
 
 class DqnLearner:
     """Trains `network` in place, one gradient step a batch; `steps` counts them."""
@@ -34,7 +37,8 @@ class DqnLearner:
     ) -> None:
         """Raises TengenError where the network is none that such a learner can teach.
 
-        compile: the first step then takes a minute. seed: of noise, sampled quantiles and shifted images.
+        compile: the first step then takes a minute; of no use on a CPU, whose kernels are joined already.
+        seed: of noise, sampled quantiles and shifted images.
         """
         check_combination(network.config, config)
         self.config = config
@@ -47,7 +51,9 @@ class DqnLearner:
         self._threads = config.threads or usable_cores()
         self._seed = seed
         self._generator = torch.Generator(self.device)
-        self._losses = torch.compile(self._plain_losses, dynamic=False) if compile else self._plain_losses
+        self._losses: Callable[..., tuple[Tensor, Tensor, Tensor]] = self._plain_losses
+        if compile:
+            self._losses = torch.compile(self._plain_losses, dynamic=False)
 
     @property
     def steps(self) -> int:
@@ -67,7 +73,7 @@ class DqnLearner:
             if self.target is not None:
                 self.target.module.resample_noise(self._generator)
             with self._descent.autocast():
-                found, errors, values = self._losses(
+                found, errors, values = self._compute(
                     self._images(batch.observations),
                     self._tensor(batch.actions),
                     self._tensor(batch.returns),
@@ -80,6 +86,17 @@ class DqnLearner:
                 self.target.follow(self.steps)
             metrics |= {"error": errors.mean().item(), "value": values.mean().item()}
             return metrics, errors.cpu().numpy()
+
+    def _compute(self, *tensors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        try:
+            return self._losses(*tensors)
+        except Exception as error:  # whatever a compiler may come up with; learning goes on without
+            if self._losses == self._plain_losses:
+                raise
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            log.warning("the learner goes on without torch.compile: %s", reason)
+            self._losses = self._plain_losses
+            return self._losses(*tensors)
 
     def _plain_losses(
         self, observations: Tensor, a_tm1: Tensor, r_t: Tensor, discount_t: Tensor, next_observations: Tensor
