@@ -8,7 +8,7 @@ from tengen.errors import TengenError
 from tengen.networks.layers.decay import elastic_net, limit_norms
 from tengen.networks.layers.noisy import NoisyLinear
 from tengen.networks.q_config import QNetworkConfig
-from tengen.networks.q_heads import QHead, QuantileEmbedding
+from tengen.networks.q_heads import Hidden, QHead, QuantileEmbedding
 from tengen.networks.torsos import make_torso
 
 
@@ -40,6 +40,8 @@ class QNetwork(nn.Module):
         midpoints = (torch.arange(quantiles) + 0.5) / max(quantiles, 1)
         self.register_buffer("support", support, persistent=False)
         self.register_buffer("quantile_midpoints", midpoints, persistent=False)
+        if config.initial == "he" and config.torso != "impala":
+            start_by_he(self)
         self._noisy = [module for module in self.modules() if isinstance(module, NoisyLinear)]
         if torch.get_default_device().type == "cpu":
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -106,3 +108,16 @@ class QNetwork(nn.Module):
                 f"observations have shape {list(observations.shape)}; this network takes [B, {sizes}]"
             )
         return observations.flatten(1, 2) if len(wanted) == 4 else observations
+
+
+def start_by_he(network: QNetwork) -> None:
+    """Draw the weights of convolutions and hidden layers anew, normal with variance 2 / inputs; biases are 0.
+
+    He et al., Delving deep into rectifiers (ICCV 2015), equation 10.
+    """
+    hidden = [module.linear for module in network.head.modules() if isinstance(module, Hidden)]
+    for layer in [*network.torso.modules(), *hidden]:
+        if isinstance(layer, nn.Conv2d | nn.Linear) and not isinstance(layer, NoisyLinear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

@@ -256,3 +256,17 @@ def test_hidden_layers_are_a_number_a_list_or_as_published(tmp_path: Any) -> Non
     for text, units in (("null", (512,)), ("64", (64,)), ("[64, 32]", (64, 32))):
         file.write_text(f"hidden: {text}")
         assert load_config(file, QNetworkConfig).hidden_units == units
+
+
+def test_he_keeps_the_strength_of_the_signal_through_the_torso():
+    spec = WorldSpec("atari/Pong", 6, (84, 84), np.uint8, 4)
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (8, 4, 84, 84), dtype=torch.uint8)
+    strength = {}
+    for initial in ("he", "fan_in"):
+        network = QNetwork(QNetworkConfig(initial=initial), spec)
+        with torch.inference_mode():
+            features = network.torso(images)
+            strength[initial] = float(features.square().mean()) / float((images / 255).square().mean())
+        assert abs(float(network.head.advantage[-1].weight.std()) * 512**0.5 - 3**-0.5) < 0.05  # left alone
+    assert 0.3 < strength["he"] < 3 and strength["fan_in"] < 0.1
