@@ -22,6 +22,7 @@ MEMORY_MB = 4096
 LINE_BYTES = 64 << 10  # the longest line that a program may print
 CHUNK = 64 << 10
 TAIL = 20  # lines kept to show
+LONGEST_POLL_S = 3600.0
 END_S = 5.0  # to wait for what was killed
 
 
@@ -198,7 +199,7 @@ def pump(processes: Iterable[EngineProcess], timeout_s: float) -> None:
         poll.register(process._err, select.POLLIN)
     if not owner:
         return
-    for descriptor, _ in poll.poll(max(0, round(timeout_s * 1000 + 0.5))):
+    for descriptor, _ in poll.poll(round(1000 * min(max(timeout_s, 0.0), LONGEST_POLL_S) + 0.5)):
         process = owner[descriptor]
         if descriptor == process._in:
             process._write()
@@ -248,6 +249,6 @@ def _end(popen: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         popen.kill()
         popen.wait(END_S)
-    if popen.returncode < 0:  # the warden itself was killed; its session may live on
+    if popen.returncode < 0 or sys.platform != "linux":  # a warden that was killed leaves its group behind
         with contextlib.suppress(OSError):
             os.killpg(popen.pid, signal.SIGKILL)

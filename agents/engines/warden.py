@@ -4,8 +4,9 @@
 
 The program inherits the standard streams. When it ends, when the warden is told to (SIGTERM), or when the
 process PARENT ends, however that happens, every descendant is killed; the warden adopts those that lose their
-parent (PR_SET_CHILD_SUBREAPER). Its exit status is the program's, or 128 + the signal that ended it. Needs
-nothing but the standard library, so that it starts in a few hundredths of a second.
+parent (PR_SET_CHILD_SUBREAPER), and the program ends with the warden (PR_SET_PDEATHSIG). The exit status is
+the program's, or 128 + the signal that ended it. Needs nothing but the standard library, so that it starts in a
+few hundredths of a second. Where there is no Linux, processes that left the session may stay.
 """
 
 import contextlib
@@ -45,15 +46,13 @@ def main(arguments: list[str]) -> int:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)
         status = _reap(engine)
-    ended = _kill_all(engine)
-    status = ended if status is None else status
+    status = _kill_all(engine, status)
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
 def _become(command: list[str], memory: int, warden: int) -> None:
     """In the new process: turn into the program, or say why not."""
     try:
-        os.setpgid(0, 0)
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
@@ -86,28 +85,26 @@ def _reap(engine: int) -> int | None:
     return found
 
 
-def _kill_all(engine: int) -> int:
-    """Kill the children until there are none, for theirs become ours; the engine's status, or 0."""
-    found = 0
-    with contextlib.suppress(OSError):
-        os.killpg(engine, signal.SIGKILL)
+def _kill_all(engine: int, status: int | None) -> int:
+    """Kill the children until there are none, for theirs become ours; the engine's status."""
     with contextlib.suppress(ChildProcessError):
         while True:
-            for child in _children():
+            for child in _children(engine if status is None else None):
                 with contextlib.suppress(OSError):
                     os.kill(child, signal.SIGKILL)
-            ended, status = os.waitpid(-1, 0)
+            ended, how = os.waitpid(-1, 0)
             if ended == engine:
-                found = status
-    return found
+                status = how
+    return status or 0
 
 
-def _children() -> list[int]:
+def _children(engine: int | None) -> list[int]:
+    """Our children, or at least the engine where the system does not list them."""
     try:
         with open(f"/proc/self/task/{os.getpid()}/children") as file:
             return [int(word) for word in file.read().split()]
     except OSError:
-        return []
+        return [] if engine is None else [engine]
 
 
 def _pipe() -> tuple[int, int]:
