@@ -59,8 +59,7 @@ def read_results(path: Path | str) -> ResultFile:
     path = Path(path)
     try:
         with open(path, "rb") as file:
-            head = file.read(LONGEST_LINE)
-            file.seek(0)
+            head = file.peek()
             if not head.strip():
                 raise TengenError(f"{path}: the file is empty; expected results as PGN or CSV")
             if b"\0" in head:

@@ -1,7 +1,9 @@
 """`tengen ratings` on stores, PGN, CSV, and on what is none of them."""
 
 import json
+import os
 import sqlite3
+import threading
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -128,6 +130,15 @@ def test_names_of_other_alphabets_and_encodings_survive_and_none_moves_the_curso
     found = {row["name"] for row in json.loads(out.splitlines()[-1])["ratings"]}
     assert code == 0 and found == {'Лев "x" \\', "囲碁", "José", "evil?[2J"}
     assert "\x1b" not in out
+
+
+def test_results_come_through_a_pipe_too(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=[pgn("a", "b", "1-0") * 5000])
+    writer.start()
+    code, out, _ = run(capsys, tmp_path / "pipe")
+    writer.join()
+    assert code == 0 and "5,000 games" in out
 
 
 def test_groups_that_never_met_are_told(tmp_path, capsys):

@@ -22,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
         "ratings",
         help="Elo with error bars from results",
         description="Rate players by their results: Bradley-Terry with draws and first-move advantage, as "
-        "BayesElo does. Prints Elo with its 95 %% error, and how likely each player is better than the next.",
+        "BayesElo does. Prints Elo with its 95 % error, and how likely each player is better than the next.",
     )
     parser.add_argument(
         "file",
@@ -101,13 +101,15 @@ def _read(path: Path) -> "ResultFile":
         if not (path / STORE).is_file():
             raise TengenError(f"{path}: is a folder without a store of results ({STORE})")
         path = path / STORE
-    try:
-        with open(path, "rb") as file:
-            is_store = file.read(len(SQLITE)) == SQLITE
-    except OSError as error:
-        raise read_fault(path, error) from None
+    is_store = False
+    if path.is_file():  # a pipe could not be read twice
+        try:
+            with open(path, "rb") as file:
+                is_store = file.read(len(SQLITE)) == SQLITE
+        except OSError as error:
+            raise read_fault(path, error) from None
     if not is_store:
-        if path.suffix == ".sqlite":
+        if path.is_file() and path.suffix == ".sqlite":
             raise TengenError(f"{path}: is not an SQLite store of results")
         return read_results(path)
     from tengen.league.store import Store
