@@ -109,8 +109,8 @@ def rate(
     for name, elo in anchors.items():
         if name not in index:
             raise TengenError(f"anchor '{name}' has played no game; {did_you_mean(name, names, 'players')}")
-        if not abs(elo) <= 1e5:
-            raise TengenError(f"anchor '{name}' = {elo} is out of range; give an Elo from -100000 to 100000")
+        if not abs(elo) <= 1e4:
+            raise TengenError(f"anchor '{name}' = {elo} is out of range; give an Elo from -10000 to 10000")
     found = _fit_anchored(
         games + prior_games(games, len(names), prior_draws),
         len(names),
