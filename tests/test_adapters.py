@@ -10,6 +10,7 @@ from gymnasium.utils.env_checker import check_env
 from pettingzoo.test import api_test
 
 import tengen.envs
+from tengen.agents.base import RESIGN
 from tengen.envs.adapters.aec import env as aec_env
 from tengen.envs.adapters.gym import BoardGame
 from tengen.errors import IllegalMove, TengenError
@@ -98,6 +99,15 @@ def test_an_illegal_action_loses_aloud_or_raises() -> None:
     with pytest.raises(IllegalMove, match="action 7 does not exist"):
         strict.step(7)
     assert strict.step(6)[2] is False  # the game goes on
+
+
+def test_an_opponent_may_give_the_game_up():
+    env = BoardGame("connect4", opponent=lambda state, legal: RESIGN)
+    env.reset()
+    _, reward, terminated, _, info = env.step(3)
+    assert (reward, terminated, info["action_mask"].sum()) == (1.0, True, 0)
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step(3)
 
 
 def test_any_agent_may_be_the_opponent_and_a_seed_repeats_it() -> None:

@@ -190,6 +190,20 @@ def test_doctor_says_what_follows_where_something_is_missing(capsys, monkeypatch
     assert facts["engines"] == {"no-such-engine": None}
     assert facts["machine"]["cores"] >= 1
     assert facts["evals"] is None
+    assert facts["own_engines"] == {}
+
+
+def test_doctor_lists_the_users_own_engines(capsys, monkeypatch, tmp_path):
+    config = tmp_path / "engines.yaml"
+    config.write_text(
+        f"engines:\n  here: {{protocol: gtp, command: [{sys.executable}]}}\n"
+        "  gone: {protocol: hub, command: [no-such-engine]}\n"
+    )
+    monkeypatch.setenv("TENGEN_ENGINES", str(config))
+    assert cli.main(["doctor", "--quick", "--json"]) == 0
+    assert last_json(capsys.readouterr().out)["own_engines"] == {"here": sys.executable, "gone": None}
+    assert cli.main(["doctor", "--quick"]) == 0
+    assert "its command is not found; mend engines.yaml" in capsys.readouterr().out
 
 
 def test_doctor_measures_a_network(capsys, monkeypatch):

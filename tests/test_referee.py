@@ -60,7 +60,7 @@ def judged(game: Go, position: Position, referee: Referee | None) -> Judged:
 
 
 def test_dead_stones_turn_the_game(game: Go, witness) -> None:  # type: ignore[no-untyped-def]
-    """21 points against 28 once the dead are gone; before, they spoil what is around them, and it is 10 to 18."""
+    """21 points to 28 once the dead are gone; before, they spoil what is around them, and it is 10 to 18."""
     position = finished(game, BOARD)
     assert score_without_dead(game, position.state, ()) == -8.0
     referee = witness("none", "B6", "A3", "F6")

@@ -26,8 +26,9 @@ class _Seat:
     start: States
     actions: list[int]
     clock: Clock = field(default_factory=Clock)
-    said: Answer | None = None  # not handed out yet
-    said_after: int = 0  # how many actions had been played when it was said
+    said: Answer | None = None  # last, and the game in which it was said
+    said_start: States | None = None
+    said_after: list[int] = field(default_factory=list)
 
 
 class EngineAgent(Agent):
@@ -109,18 +110,21 @@ class EngineAgent(Agent):
         seat = self._seats[slot]
         if seat.said is None:
             return None
-        passed = len(seat.actions) - seat.said_after
+        known = len(seat.said_after)
+        if seat.actions[:known] != seat.said_after or not _alike(seat.start, seat.said_start):
+            return None  # another game
+        since = seat.actions[known:]
         if isinstance(seat.said, EngineFault):
-            return seat.said if passed == 0 else None
-        if not 0 <= passed < len(seat.said) or seat.actions[seat.said_after :] != seat.said[:passed]:
+            return None if since else seat.said
+        if len(since) >= len(seat.said) or since != seat.said[: len(since)]:
             return None
-        return seat.said[passed:]
+        return seat.said[len(since) :]
 
     def _lane(self, index: int, boards: list[tuple[int, States]]) -> Talk[None]:
         """One process's turns, one board after another; a fault leaves the other boards for the next one."""
         for slot, state in boards:
             seat = self._seats[slot]
-            seat.said_after = len(seat.actions)
+            seat.said_start, seat.said_after = seat.start, seat.actions
             try:
                 driver = yield from self._driver_talk(index)
                 seat.said = yield from driver.turn(seat.start, seat.actions, state, seat.clock)
@@ -146,3 +150,7 @@ class EngineAgent(Agent):
                 raise
             self._drivers[index] = driver
         return driver
+
+
+def _alike(one: States, other: States | None) -> bool:
+    return one is other or (other is not None and one.tobytes() == other.tobytes())

@@ -5,8 +5,8 @@
 The program inherits the standard streams. When it ends, when the warden is told to (SIGTERM), or when the
 process PARENT ends, however that happens, every descendant is killed; the warden adopts those that lose their
 parent (PR_SET_CHILD_SUBREAPER), and the program ends with the warden (PR_SET_PDEATHSIG). The exit status is
-the program's, or 128 + the signal that ended it. Needs nothing but the standard library, so that it starts in a
-few hundredths of a second. Where there is no Linux, processes that left the session may stay.
+the program's, or 128 + the signal that ended it. Needs nothing but the standard library, so that it starts
+within hundredths of a second. Where there is no Linux, processes that left the session may stay.
 """
 
 import contextlib

@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import logger, spaces
 from numpy.typing import NDArray
 
-from tengen.envs.game import Game, States
+from tengen.envs.game import Bools, Game, States
 from tengen.envs.position import Position
 from tengen.envs.registry import make_game
 from tengen.errors import IllegalMove, TengenError
@@ -56,7 +56,7 @@ class BoardGame(gymnasium.Env[NDArray[np.float32], np.int64]):
         self.action_space = spaces.Discrete(self.game.num_actions)
         self._position = Position(self.game)
         self._player = 0
-        self._forfeited = False
+        self._forfeited = self._opponent_resigned = False
         self._answer: Opponent | None = None
 
     def reset(
@@ -66,7 +66,7 @@ class BoardGame(gymnasium.Env[NDArray[np.float32], np.int64]):
         if seed is not None or self._answer is None:
             self._answer = self._make_opponent()
         self._position = Position(self.game)
-        self._forfeited = False
+        self._forfeited = self._opponent_resigned = False
         self._player = (
             int(self.np_random.integers(2)) if self.color == "random" else int(self.color == "second")
         )
@@ -74,7 +74,7 @@ class BoardGame(gymnasium.Env[NDArray[np.float32], np.int64]):
         return self._observation(), self._info()
 
     def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        if self._answer is None or self._position.is_terminal or self._forfeited:
+        if self._answer is None or self._is_over():
             raise gymnasium.error.ResetNeeded("the game is over or has not begun; call reset() first")
         try:
             self._position.apply(int(action))
@@ -85,8 +85,8 @@ class BoardGame(gymnasium.Env[NDArray[np.float32], np.int64]):
             logger.warn(f"{self.game.name}: {error}; the game is lost")
             return self._observation(), -1.0, True, False, {**self._info(), "illegal_action": str(error)}
         self._let_opponent_play()
-        reward = self._position.returns[self._player]
-        return self._observation(), reward, self._position.is_terminal, False, self._info()
+        reward = 1.0 if self._opponent_resigned else self._position.returns[self._player]
+        return self._observation(), reward, self._is_over(), False, self._info()
 
     def render(self) -> str | None:
         """The board as text under render_mode="ansi"."""
@@ -94,8 +94,15 @@ class BoardGame(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     def _let_opponent_play(self) -> None:
         assert self._answer is not None
-        while not self._position.is_terminal and self._position.to_play != self._player:
-            self._position.apply(int(self._answer(self._position.state.copy(), self._position.legal_mask())))
+        while not self._is_over() and self._position.to_play != self._player:
+            action = int(self._answer(self._position.state.copy(), self._position.legal_mask()))
+            if action < 0:  # an agent's way of giving the game up
+                self._opponent_resigned = True
+            else:
+                self._position.apply(action)
+
+    def _is_over(self) -> bool:
+        return self._position.is_terminal or self._forfeited or self._opponent_resigned
 
     def _observation(self) -> NDArray[np.float32]:
         out = np.zeros((1, *self.game.obs_shape), np.float32)
@@ -105,7 +112,7 @@ class BoardGame(gymnasium.Env[NDArray[np.float32], np.int64]):
         return out[0]
 
     def _info(self) -> dict[str, Any]:
-        mask = self._position.legal_mask() & (not self._forfeited)
+        mask = self._position.legal_mask() & (not self._is_over())
         return {"action_mask": mask.astype(np.int8), "player": self._player}
 
     def _make_opponent(self) -> Opponent:
@@ -118,4 +125,10 @@ class BoardGame(gymnasium.Env[NDArray[np.float32], np.int64]):
 
         agent = make_agent(self.opponent, self.game, seed=int(self.np_random.integers(2**31)))
         agent.start(self.game, 1)
-        return lambda state, legal: int(agent.choose(state, np.zeros(1, np.int64))[0])
+
+        def answer(state: States, legal: Bools) -> int:
+            if agent.needs_history:
+                agent.follow(0, self._position.start, self._position.actions)
+            return int(agent.choose(state, np.zeros(1, np.int64))[0])
+
+        return answer

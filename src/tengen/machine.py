@@ -26,12 +26,15 @@ def machine() -> dict[str, Any]:
 def versions() -> dict[str, str | None]:
     """Version of Python, Tengen and the packages that decide about speed; None where one is missing."""
     found: dict[str, str | None] = {"python": platform.python_version()}
-    for package in ("tengen", *PACKAGES):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = None
-    return found
+    return found | {package: version(package) for package in ("tengen", *PACKAGES)}
+
+
+def version(package: str) -> str | None:
+    """Version of an installed package, None where it is missing."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def cpu_model() -> str:

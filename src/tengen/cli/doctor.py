@@ -43,8 +43,17 @@ def examine() -> dict[str, Any]:
         "bf16": cpu_bf16(),
         "compiler": cpp_compiler(),
         "engines": machine.find_engines(),
+        "own_engines": own_engines(),
+        "open_spiel": machine.version("open_spiel"),
         "models": machine.shipped_models(),
     }
+
+
+def own_engines() -> dict[str, str | None]:
+    """The user's programs (engines.yaml) and where they are; None where one is missing."""
+    from tengen.agents.engines.programs import find_executable, user_engines
+
+    return {name: find_executable(engine.command[0]) for name, engine in user_engines().items()}
 
 
 def gpus() -> list[str]:
@@ -99,6 +108,12 @@ def report(facts: dict[str, Any]) -> list[list[str]]:
     ]
     rows += [["versions", ", ".join(f"{name} {v or 'missing'}" for name, v in facts["versions"].items())]]
     rows += [[engine, path or NO_ENGINE[engine]] for engine, path in facts["engines"].items()]
+    rows += [
+        [name, path or "its command is not found; mend engines.yaml"]
+        for name, path in facts["own_engines"].items()
+    ]
+    spiel = facts["open_spiel"]
+    rows += [["OpenSpiel", f"{spiel} (openspiel-mcts, openspiel-alphabeta)" if spiel else NO_OPENSPIEL]]
     rows += [["models", ", ".join(facts["models"]) or "none shipped; train one with 'tengen train demo'"]]
     if evals := facts["evals"]:
         rows += [["network", f"{number(evals['evals_per_second'])} evaluations/s ({evals['network']})"]]
@@ -106,6 +121,7 @@ def report(facts: dict[str, Any]) -> list[list[str]]:
 
 
 NO_COMPILER = "none; networks run uncompiled and slower; install g++ (Debian, Ubuntu: apt install g++)"
+NO_OPENSPIEL = "not found; Tengen runs without it (pip install 'tengen[bench]')"
 NO_ENGINE = {
     "gnugo": "not found; Tengen runs without it (Debian, Ubuntu: apt install gnugo)",
     "stockfish": "not found; Tengen runs without it (Debian, Ubuntu: apt install stockfish)",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tengen.agents.base import RESIGN
 from tengen.envs.position import Position
 from tengen.errors import IllegalMove, TengenError
 from tengen.files import atomic_write_text
@@ -73,6 +74,8 @@ class Session:
         agent = self.agents[player]
         assert agent is not None
         words = self._choose_turn(agent, self.position)
+        if words == "resign":
+            self._resigned = player
         print(f"{self._sides[player]} ({self.names[player]}): {words}")
         print(self.position)
 
@@ -83,6 +86,8 @@ class Session:
             if agent.needs_history:
                 agent.follow(0, position.start, position.actions)
             action = int(agent.choose(position.state.copy(), np.zeros(1, np.int64))[0])
+            if action == RESIGN:
+                return "resign"
             position.apply(action)
         return self.game.format_turn(before, position.actions[begin:])
 
