@@ -2,6 +2,7 @@
 
 import re
 import time
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -131,8 +132,9 @@ class GtpDriver(Driver):
             self._start, known = key, 0
             commands.append(("clear_board",))
             if "set_random_seed" in self.commands:
-                # So that a game does not depend on which were played before it in the same process.
-                commands.append(("set_random_seed", (self.seed * 1009 + len(actions)) % 2**31))
+                # So that a game depends on its beginning, not on what the same process has played before.
+                beginning = zlib.crc32(np.array(actions, np.int32).tobytes(), self.seed % 2**32)
+                commands.append(("set_random_seed", beginning % 2**31))
             commands += [("play", color, format_point(size, at)) for color, at in self._stones(start)]
         first = int(start["to_play"][0])
         for index in range(known, len(actions)):
