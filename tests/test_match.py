@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tengen.agents.base import Agent
+from tengen.agents.base import RESIGN, Agent
 from tengen.agents.random import RandomAgent
 from tengen.envs.game import Bools, Game, Ints, States
 from tengen.envs.registry import make_game
@@ -138,7 +138,7 @@ def test_a_stopped_match_counts_its_finished_games() -> None:
     [
         (lambda legal: 0, r"agent 'bad' chose action 0 \(1\) at ply 6 of game 1, which is illegal"),
         (lambda legal: 7, "agent 'bad' chose action 7 at ply 0 of game 1"),
-        (lambda legal: -1, "agent 'bad' chose action -1 at ply 0"),
+        (lambda legal: -2, "agent 'bad' chose action -2 at ply 0"),
     ],
 )
 def test_an_illegal_choice_names_agent_and_move(choice: Callable[[Bools], int], message: str) -> None:
@@ -177,6 +177,17 @@ def test_interval_without_draws_is_wilsons() -> None:
     low = score_interval(20, 0, 0)[0]
     assert low == pytest.approx(1 - 0.1611, abs=1e-4)
     assert all(score_interval(games, 0, 0)[1] == 1.0 for games in range(1, 400))
+
+
+def test_whoever_resigns_has_lost() -> None:
+    """Also at several boards at once; the games end there, and the others go on."""
+    quitter = Scripted("quitter", lambda legal: RESIGN if legal.sum() < 7 else lowest(legal))
+    result = play_match(make_game("connect4"), quitter, Scripted("left", lowest), 2, random_plies=0)
+    assert [record.outcome for record in result.records] == [-1, -1]
+    assert [record.result for record in result.records] == ["O wins", "X wins"]
+    assert [len(record.actions) for record in result.records] == [6, 7]
+    go = play_match(make_game("go5"), Scripted("quitter", lambda legal: RESIGN), Scripted("left", lowest), 2)
+    assert [record.result for record in go.records] == ["W+R", "B+R"]
 
 
 def test_interval_never_collapses_and_draws_narrow_it() -> None:
