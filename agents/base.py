@@ -29,6 +29,10 @@ class Agent(abc.ABC):
         """The game so far at a board, from the state start [1]; before `choose` there, if `needs_history`."""
         return None
 
+    def batch(self, waiting: int) -> int:
+        """Of how many boards at once it is best asked, of so many that wait; at least 1."""
+        return waiting
+
     @abc.abstractmethod
     def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
         """Legal actions or RESIGN [B] for states [B], in each of which this agent is to move, at

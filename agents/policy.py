@@ -32,6 +32,13 @@ class PolicyAgent(Agent):
         self.temperature = temperature
         self._rng = np.random.default_rng(seed)
 
+    def batch(self, waiting: int) -> int:
+        """Batches are padded to a few sizes: not to waste a tenth on padding, some boards may wait."""
+        from tengen.networks.evaluator import BATCH_SIZES, padded_size
+
+        full = max(size for size in BATCH_SIZES if size <= waiting)
+        return waiting if waiting >= 0.9 * padded_size(waiting) else full
+
     def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
         legal = self.game.new_mask(len(states))
         observations = self.game.new_observation(len(states))

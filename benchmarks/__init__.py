@@ -11,6 +11,7 @@ BENCHES = {
     "search": "tengen.benchmarks.search:run",
     "gpu-search": "tengen.benchmarks.gpu_search:run",
     "selfplay": "tengen.benchmarks.selfplay:run",
+    "match": "tengen.benchmarks.match:run",
     "startup": "tengen.benchmarks.startup:run",
     "atari": "tengen.benchmarks.atari:run",
     "atari-loop": "tengen.benchmarks.atari_loop:run",

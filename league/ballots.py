@@ -1,11 +1,11 @@
 """Three-move ballots for checkers: fair starts, a deck of our own.
 
 Of the 302 sequences of three turns, 216 lead to positions of their own. The deck of the American Checker
-Federation bars those that lose by force and has 156; its list is not published in a form that a program reads,
-so this deck is made here: kept are the 170 positions that tree search (16,000 random games each, seed 1) values
-at most 0.15 for either side, a mean score from 42.5 to 57.5 %. What falls away is what loses a man, such as
-9-14 21-17 14x21. `even_ones(game, three_move_starts(game), make_agent("mcts?sims=16000", game, seed=1), 0.15)`
-of `openings.py` makes it again.
+Federation bars those that lose by force and has 156; its list is not published in a form that a program
+reads, so this deck is made here: kept are the 170 positions that tree search (16,000 random games each,
+seed 1) values at most 0.15 for either side, a mean score from 42.5 to 57.5 %. What falls away is what loses a
+man, such as 9-14 21-17 14x21. `even_ones` of `openings.py` makes it again from `three_move_starts` and the
+agent mcts?sims=16000.
 """
 
 #: Separated by commas; turns as PDN writes them.

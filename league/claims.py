@@ -3,9 +3,9 @@
 import fcntl
 import hashlib
 import os
-import struct
 from pathlib import Path
 
+from tengen.errors import MachineError
 from tengen.files import disk_faults
 
 
@@ -21,21 +21,16 @@ class Claims:
     def take(self, key: str) -> bool:
         """Claim a scheduled game; False where another process is playing it."""
         try:
-            with disk_faults(self.path, "lock"):
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place(key))
-        except OSError:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place(key))
+        except (BlockingIOError, PermissionError):  # POSIX lets a system say either
             return False
+        except OSError as error:
+            raise MachineError(f"{self.path}: cannot be locked: {error.strerror or error}") from error
         return True
 
     def drop(self, key: str) -> None:
         """Give a claim up."""
         fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _place(key))
-
-    def holder(self, key: str) -> int | None:
-        """The process that is playing a game, if another one is (0: on another machine)."""
-        asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, _place(key), 1, 0)
-        kind, _, _, _, process = struct.unpack("hhqqi4x", fcntl.fcntl(self._file, fcntl.F_GETLK, asked))
-        return None if kind == fcntl.F_UNLCK else max(0, process)
 
     def close(self) -> None:
         """Give up every claim."""

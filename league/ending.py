@@ -1,13 +1,12 @@
 """How a game ends other than by its rules: given up, too long, out of time, a fault, the referee's word."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.agents.base import RESIGN, Agent
+from tengen.agents.base import Agent
 from tengen.envs.game import Game, Ints, States
 from tengen.league.tournament_config import AdjudicationConfig, TimeConfig
 
@@ -120,48 +119,45 @@ class Watch:
         game: Game,
         agent: Agent,
         states: States,
-        turn: Ints,
-        actions: NDArray[np.int32],
-        took: NDArray[np.float32],
-        forfeited: dict[int, Ending],
         slots: Ints,
+        actions: NDArray[np.int32],
+        took: float,
+        endings: dict[int, Ending],
     ) -> None:
-        """Note time, values and resignations of the places `turn` in states; endings go to forfeited."""
-        for place in turn[actions[turn] == RESIGN]:
-            if int(place) not in forfeited:
-                forfeited[int(place)] = won_by(game, 1 - int(states["to_play"][place]), "resignation", "R")
+        """Note time and values of states [B] at slots; what ends goes to endings, by slot."""
+        movers = states["to_play"]
         control = self.limits.time
         if control.kind != "none":
-            for place, slot in zip(turn, slots, strict=True):
-                player = int(states["to_play"][place])
+            for slot, player in zip(slots.tolist(), movers.tolist(), strict=True):
                 allowed = control.move_s if control.kind == "move" else float(self.left[slot, player])
-                self.left[slot, player] += control.increment_s - float(took[place])
-                if took[place] > allowed + control.margin_s and int(place) not in forfeited:
-                    details = {"took_s": round(float(took[place]), 3), "allowed_s": round(allowed, 3)}
-                    forfeited[int(place)] = won_by(game, 1 - player, "time", "T", details)
-                self.left[slot, player] = max(0.0, self.left[slot, player])
+                self.left[slot, player] = max(0.0, self.left[slot, player] + control.increment_s - took)
+                if took > allowed + control.margin_s:
+                    details = {"took_s": round(took, 3), "allowed_s": round(allowed, 3)}
+                    endings.setdefault(slot, won_by(game, 1 - player, "time", "T", details))
         if self.asks_values:
             values = np.asarray(agent.last_values)  # type: ignore[attr-defined]
-            movers = states["to_play"][turn]
             self.value[slots, movers] = np.where(movers == 0, values, -values)
 
-    def endings(
-        self, game: Game, states: States, live: Ints, over: NDArray[np.bool_]
-    ) -> Iterator[tuple[int, Ending]]:
-        """Games among live that end now though the rules let them go on: (place in live, how)."""
+    def endings(self, game: Game, states: States, slots: Ints, endings: dict[int, Ending]) -> None:
+        """Add the games that end now though the rules let them go on. states [B]: after the ply."""
         adjudication = self.limits.adjudication
         if self.asks_values:
-            said = self.value[live]
+            said = self.value[slots]
             sign = (said > adjudication.resign).all(1).astype(int) - (said < -adjudication.resign).all(1)
-            run = self.agreed[live]
-            self.agreed[live] = np.where(sign == 0, 0, np.where(sign * run >= 0, run + sign, sign))
-            for place in np.flatnonzero((np.abs(self.agreed[live]) >= adjudication.resign_plies) & ~over):
-                winner = int(self.agreed[live[place]] < 0)
-                yield int(place), won_by(game, winner, "agreed", "R")
-                over[place] = True
+            run = self.agreed[slots]
+            self.agreed[slots] = np.where(sign == 0, 0, np.where(sign * run >= 0, run + sign, sign))
+            for slot in slots[np.abs(self.agreed[slots]) >= adjudication.resign_plies].tolist():
+                endings.setdefault(slot, won_by(game, int(self.agreed[slot] < 0), "agreed", "R"))
         if adjudication.max_plies:
-            for place in np.flatnonzero((states["ply"] >= adjudication.max_plies) & ~over):
-                yield int(place), _too_long(game, states[place : place + 1])
+            for place in np.flatnonzero(states["ply"] >= adjudication.max_plies):
+                if int(slots[place]) not in endings:
+                    endings[int(slots[place])] = _too_long(game, states[place : place + 1])
+
+    def reset(self, slot: int) -> None:
+        """A new game begins at a slot."""
+        self.left[slot] = self.limits.time.base_s
+        self.value[slot] = np.nan
+        self.agreed[slot] = 0
 
 
 def _too_long(game: Game, state: States) -> Ending:

@@ -46,7 +46,7 @@ class Live:
             return
         self._last = now
         facts = self._facts(tournament, now)
-        found = tournament.ratings()
+        found = tournament.tally.ratings()
         if self._live is None:
             print(f"{_title(tournament)}: {facts}{_leader(found)}", file=self._stream, flush=True)
             return

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from tengen.errors import MachineError, TengenError
+from tengen.errors import TengenError
 from tengen.files import disk_faults
 from tengen.league.ratings import Result
+from tengen.league.store_faults import StoreFaults
 
 APPLICATION = 0x54656E47  # "TenG", in the file's header: what tells a store from any other database
 LAYOUT = 1  # the number of the layout below
@@ -188,7 +189,7 @@ class Store:
             return [Outcome(*row) for row in self._base.execute(query, (event, after))]
 
     def games(self, event: str | None = None) -> Iterator[StoredGame]:
-        """Every game in the order in which they ended, of one event or of all."""
+        """Every game in the order in which they ended, of one event or of all, void and repeated ones too."""
         where, values = ("WHERE event = ?", (event,)) if event is not None else ("", ())
         query = f"SELECT {', '.join(COLUMNS)} FROM games {where} ORDER BY number"
         with self._faults():
@@ -211,7 +212,7 @@ class Store:
             SELECT first_id, second_id, outcome FROM games WHERE outcome IS NOT NULL {where}
             GROUP BY first_id, second_id, fingerprint) GROUP BY first_id, second_id"""
         with self._faults():
-            names = self._names()
+            names = self.names()
             return [
                 Result(names[first], names[second], wins, draws, losses)
                 for first, second, wins, draws, losses in self._base.execute(query, values)
@@ -226,12 +227,13 @@ class Store:
             games, distinct = self._base.execute(query, values).fetchone()
         return int(games - distinct)
 
-    def _names(self) -> dict[str, str]:
-        """Content hash -> the name it went by last, made unique."""
+    def names(self) -> dict[str, str]:
+        """Content hash -> the name that the player went by last, made unique."""
         query = """SELECT id, name, max(number) FROM (
             SELECT first_id AS id, first AS name, number FROM games
             UNION ALL SELECT second_id, second, number FROM games) GROUP BY id"""
-        found = {row[0]: row[1] for row in self._base.execute(query)}
+        with self._faults():
+            found = {row[0]: row[1] for row in self._base.execute(query)}
         names = list(found.values())
         return {id_: name if names.count(name) == 1 else f"{name} #{id_[:6]}" for id_, name in found.items()}
 
@@ -249,39 +251,8 @@ class Store:
     ) -> None:
         self.close()
 
-    def _faults(self) -> "_Faults":
-        return _Faults(self.path, self.wait_s)
-
-
-class _Faults:
-    """Turns sqlite3's errors into a user's sentence."""
-
-    def __init__(self, path: Path, wait_s: float) -> None:
-        self.path, self.wait_s = path, wait_s
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if not isinstance(error, sqlite3.Error):
-            return
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            why = f"has been locked by another process for {self.wait_s:g} s; wait for it to end"
-            raise MachineError(f"{self.path}: {why}") from None
-        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            why = "cannot be written: the disk is full or faulty; the games finished so far are kept"
-            raise MachineError(f"{self.path}: {why}") from None
-        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY):
-            raise MachineError(f"{self.path}: cannot be opened for writing: {error}") from None
-        if code == sqlite3.SQLITE_NOTADB:
-            raise TengenError(f"{self.path}: is not a store of games (not an SQLite file)") from None
-        raise TengenError(
-            f"{self.path}: is damaged ({error}); 'sqlite3 FILE .recover' may save its games, "
-            "or name another store"
-        ) from None
+    def _faults(self) -> StoreFaults:
+        return StoreFaults(self.path, self.wait_s)
 
 
 COLUMNS = (

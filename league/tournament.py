@@ -16,15 +16,16 @@ from tengen.league.ending import GoReferee, Limits
 from tengen.league.entrants import entrants
 from tengen.league.openings import make_openings
 from tengen.league.pairings import Pairing, Round, default_rounds, next_round
-from tengen.league.ratings import RatingList, Result, rate
 from tengen.league.schedule import Match, make_matches
 from tengen.league.sprt import Sprt
 from tengen.league.store import Outcome, Store, StoredGame
+from tengen.league.tally import Tally
 from tengen.league.tournament_config import TournamentConfig
 from tengen.league.wave import Board
 from tengen.league.worker import Job, Report, Worker
 from tengen.machine import usable_cores
 
+JOB = 4  # times `parallel` games in one job, since batches run dry only when the last of them are played
 MOST_OPENINGS = 10_000  # made beforehand; longer matches take them in turn
 TICK_S = 0.25  # between looks at what the user wants and what other processes have played
 
@@ -56,12 +57,9 @@ class Tournament:
         self.rounds: list[Round] = []
         self.new_games = 0  # that this process played
         self._sprt = _sprt(config)
-        self._tally: dict[tuple[str, str], list[int]] = {}  # (first mover, second) -> won, drawn, lost
-        self._fingerprints: set[tuple[str, str, str]] = set()
+        self.tally = Tally(self.players)
         self._known: dict[str, Outcome] = {}  # every finished game of the event
         self._last = 0
-        self.repeats = 0
-        self.void = 0
         self._places: dict[str, tuple[Match, int]] = {}  # of every scheduled game
         self._free: list[Worker] = []
         self._looked = 0.0
@@ -176,12 +174,12 @@ class Tournament:
             return 1
         left = sum(len(other.pending) for other in waiting)
         share = -(-left // max(1, self.config.concurrency or usable_cores()))
-        return min(self.config.parallel, 2 * max(1, -(-share // 2)))
+        return min(JOB * self.config.parallel, 2 * max(1, -(-share // 2)))
 
     def _job(self, match: Match, numbers: list[int]) -> Job:
         first, second = sorted((match.first, match.second), key=lambda player: player.id)
         boards = tuple(Board(n, n % 2, tuple(self.openings[n // 2 % len(self.openings)])) for n in numbers)
-        return Job(first, second, boards, tuple(match.keys[n] for n in numbers))
+        return Job(first, second, boards, tuple(match.keys[n] for n in numbers), self.config.parallel)
 
     def _look_elsewhere(self, matches: list[Match], claims: Claims) -> None:
         """Once a second: has another process finished its games, or died over them?"""
@@ -270,21 +268,12 @@ class Tournament:
 
     def _note(self, key: str) -> None:
         match, number = self._places[key]
-        if number in match.outcomes:
-            return
-        row = self._known[key]
-        match.note(number, row.outcome)
-        if self._sprt is not None:
-            match.test(self._sprt, self.config.sprt is not None and self.config.sprt.pentanomial)
-        moves = (row.first_id, row.second_id, row.fingerprint)
-        if row.outcome is None:
-            self.void += 1
-        elif moves in self._fingerprints:
-            self.repeats += 1
-        else:
-            self._fingerprints.add(moves)
-            tally = self._tally.setdefault(moves[:2], [0, 0, 0])
-            tally[1 - row.outcome] += 1
+        if number not in match.outcomes:
+            row = self._known[key]
+            match.note(number, row.outcome)
+            self.tally.add(row)
+            if self._sprt is not None:
+                match.test(self._sprt, self.config.sprt is not None and self.config.sprt.pentanomial)
 
     # --- looking ------------------------------------------------------------------------------------------
 
@@ -305,20 +294,6 @@ class Tournament:
             return known + sum(self.config.games * 2 ** (wanted - n - 1) for n in range(rounds, wanted))
         per_round = len(self.players) // 2 * self.config.games
         return known + max(0, wanted - rounds) * per_round if self.config.format != "roundrobin" else known
-
-    def results(self) -> list[Result]:
-        """First mover against second, void games and repeated ones left out."""
-        names = {player.id: player.name for player in self.players}
-        return [Result(names[a], names[b], *counts) for (a, b), counts in self._tally.items()]
-
-    def ratings(self) -> RatingList | None:
-        """The rating list; None before anybody has played."""
-        results = self.results()
-        if not results:
-            return None
-        played = {name for result in results for name in (result.first, result.second)}
-        known = {p.name: p.rating for p in self.players if p.rating is not None and p.name in played}
-        return rate(results, anchors=known)
 
 
 def _waiting(reports: "queue.SimpleQueue[Report]", seconds: float = 0.0) -> list[Report]:

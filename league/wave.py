@@ -3,14 +3,15 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.agents.base import Agent
-from tengen.envs.game import Game, States
+from tengen.agents.base import RESIGN, Agent
+from tengen.envs.game import Game, Ints, States
 from tengen.errors import TengenError
-from tengen.league.ending import Ending, Limits, Watch, forfeit, judge
+from tengen.league.ending import Ending, Limits, Watch, forfeit, judge, won_by
 
 
 @dataclass(frozen=True)
@@ -43,103 +44,154 @@ def play_wave(
     agents: tuple[Agent, Agent],
     boards: Sequence[Board],
     *,
+    slots: int | None = None,
     limits: Limits | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Iterator[list[Ended]]:
-    """Play every board to its end; yields the games that ended after each ply of all.
+    """Play every board to its end, `slots` of them side by side (all); yields games as they end.
 
-    Agents must have been started with as many slots as there are boards. When `stop` says True, games in
-    flight are dropped. Faults of agents (a TengenError with a `kind`, an illegal choice) are scored as the
-    limits say, and raised where there are none.
+    Agents must have been started with so many slots; a slot whose game has ended takes the next board. In
+    turns that agent moves for whom most games wait, so that its batches are full. When `stop` says True,
+    games in flight are dropped. Faults of agents (a TengenError with a `kind`, an illegal choice) are scored
+    as the limits say, and raised where there are none.
     """
-    count = len(boards)
-    states, start, mask = game.new_states(count), game.new_states(1), game.new_mask(count)
-    length = np.array([len(board.opening) for board in boards])
-    played = np.zeros((count, max(64, 2 * int(length.max()))), np.int32)
-    spent = np.zeros(played.shape, np.float32)
-    for slot, board in enumerate(boards):
-        played[slot, : length[slot]] = board.opening
-        replay(game, states[slot : slot + 1], board.opening)
-    first_plays = np.array([board.first_agent_plays for board in boards])
-    agent_of = np.stack([first_plays, 1 - first_plays], 1)  # [slot, player] -> index into agents
-    watch = Watch(limits, agents, count) if limits is not None else None
-
-    def end(slot: int, ending: Ending) -> Ended:
-        n = length[slot]
-        actions, seconds = tuple(played[slot, :n].tolist()), tuple(spent[slot, :n].tolist())
-        return Ended(boards[slot], actions, seconds, ending)
-
-    live = np.arange(count)
+    seats = _Seats(game, boards[:slots])
+    coming = iter(boards[len(seats.boards) :])
+    watch = Watch(limits, agents, len(seats.boards)) if limits is not None else None
+    start = game.new_states(1)
+    live = np.arange(len(seats.boards))
     while len(live) and not (stop is not None and stop()):
-        if length.max() == played.shape[1]:
-            played = np.concatenate([played, np.zeros_like(played)], 1)
-            spent = np.concatenate([spent, np.zeros_like(spent)], 1)
-        part = states[live]
-        mover = agent_of[live, part["to_play"]]
-        actions, took = np.zeros(len(live), np.int32), np.zeros(len(live), np.float32)
-        forfeited: dict[int, Ending] = {}  # place in live -> how
-        legal = mask[: len(live)]
-        game.legal_mask(part, legal)
-        for index, agent in enumerate(agents):
-            turn = np.flatnonzero(mover == index)
-            if not len(turn):
-                continue
-            slots = live[turn]
-            if agent.needs_history:
-                for slot in slots:
-                    agent.follow(int(slot), start, played[slot, : length[slot]].tolist())
-            if watch is not None:
-                watch.before(index, slots, part["to_play"][turn])
-            began = time.perf_counter()
-            asked = turn
-            while len(asked):
-                try:
-                    actions[asked] = _answer(agent, agent.choose(part[asked], live[asked]), len(asked))
-                    break
-                except TengenError as error:
-                    kind, seat = getattr(error, "kind", None), getattr(error, "slot", None)
-                    if watch is None or kind is None:
-                        raise
-                    failed = asked[live[asked] == seat] if seat in live[asked] else asked
-                    for place in failed:
-                        player = int(part["to_play"][place])
-                        forfeited[int(place)] = forfeit(game, player, watch.limits, str(kind), str(error))
-                    asked = np.setdiff1d(asked, failed)  # at other boards there may be an answer
-            took[turn] = (time.perf_counter() - began) / len(turn)
-            if watch is not None:
-                watch.after(game, agent, part, turn, actions, took, forfeited, slots)
-            checked = np.setdiff1d(turn, list(forfeited)) if forfeited else turn
-            good = legal[checked, np.clip(actions[checked], 0, game.num_actions - 1)]
-            good &= (actions[checked] >= 0) & (actions[checked] < game.num_actions)
-            for place in checked[~good]:
-                fault = _illegal(
-                    game, agent, part[place : place + 1], int(actions[place]), boards[live[place]]
-                )
-                if watch is None:
-                    raise fault
-                player = int(part["to_play"][place])
-                forfeited[int(place)] = forfeit(game, player, watch.limits, fault.kind, str(fault))
-        ended: list[Ended] = []
-        if forfeited:
-            ended += [end(int(live[place]), ending) for place, ending in sorted(forfeited.items())]
-            stay = np.setdiff1d(np.arange(len(live)), list(forfeited))
-            live, part, actions, took = live[stay], part[stay], actions[stay], took[stay]
-        if len(live):
-            game.step(part, actions)
-        states[live] = part
-        played[live, length[live]], spent[live, length[live]] = actions, took
-        length[live] += 1
-        over = part["terminal"].astype(bool)
-        for place in np.flatnonzero(over):
-            at = int(live[place])
-            ended.append(end(at, judge(game, part[place : place + 1], played[at, : length[at]], limits)))
+        mover = seats.agent_of[live, seats.states["to_play"][live]]
+        index = int(2 * np.count_nonzero(mover) > len(live))
+        agent, turn = agents[index], live[mover == index]
+        if (most := agent.batch(len(turn))) < len(turn):  # those that are furthest behind
+            turn = np.sort(turn[np.argsort(seats.length[turn], kind="stable")[:most]])
+        part = seats.states[turn]
+        if agent.needs_history:
+            for slot in turn:
+                agent.follow(int(slot), start, seats.played[slot, : seats.length[slot]].tolist())
         if watch is not None:
-            for place, ending in watch.endings(game, part, live, over):
-                ended.append(end(int(live[place]), ending))
-                over[place] = True
-        if ended:
-            yield ended
-        live = live[~over]
+            watch.before(index, turn, part["to_play"])
+        began = time.perf_counter()
+        actions, failed = _choose(agent, part, turn, catch=watch is not None)
+        took = (time.perf_counter() - began) / len(turn)
+        endings = {  # slot -> how
+            int(turn[place]): won_by(game, 1 - int(part["to_play"][place]), "resignation", "R")
+            for place in np.flatnonzero(actions == RESIGN)
+        }
+        if watch is not None:
+            for slot, error in failed.items():
+                player = int(seats.states["to_play"][slot])
+                endings[slot] = forfeit(game, player, watch.limits, error.kind, str(error))
+            watch.after(game, agent, part, turn, actions, took, endings)
+        for place in _illegal_places(game, part, actions):
+            slot = int(turn[place])
+            if slot in endings:
+                continue
+            fault = _illegal(game, agent, part[place : place + 1], int(actions[place]), seats.boards[slot])
+            if watch is None:
+                raise fault
+            endings[slot] = forfeit(game, int(part["to_play"][place]), watch.limits, fault.kind, str(fault))
+        if endings:
+            stay = np.flatnonzero(~np.isin(turn, list(endings)))
+            turn, part, actions = turn[stay], part[stay], actions[stay]
+        if len(turn):
+            game.step(part, actions)
+            seats.note(turn, part, actions, took)
+            for place in np.flatnonzero(part["terminal"]):
+                slot = int(turn[place])
+                state = part[place : place + 1]
+                endings[slot] = judge(game, state, seats.played[slot, : seats.length[slot]], limits)
+            if watch is not None:
+                watch.endings(game, part, turn, endings)
+        if not endings:
+            continue
+        yield [seats.ended(slot, ending) for slot, ending in endings.items()]
+        emptied = []
+        for slot in endings:
+            board = next(coming, None)
+            if board is None:
+                emptied.append(slot)
+            else:
+                seats.seat(slot, board)
+                if watch is not None:
+                    watch.reset(slot)
+        live = live[~np.isin(live, emptied)]
+
+
+class _Seats:
+    """The games in flight, one a slot."""
+
+    def __init__(self, game: Game, boards: Sequence[Board]) -> None:
+        count = len(boards)
+        self.game = game
+        self.boards = list(boards)
+        self.states = game.new_states(count)
+        self.agent_of = np.zeros((count, 2), np.int64)  # [slot, player] -> index into agents
+        self.length = np.zeros(count, np.int64)  # plies so far
+        self.played = np.zeros((count, 64), np.int32)
+        self.seconds = np.zeros((count, 64), np.float32)
+        for slot, board in enumerate(boards):
+            self.seat(slot, board)
+
+    def seat(self, slot: int, board: Board) -> None:
+        """Begin a game at a slot."""
+        plies = len(board.opening)
+        while plies >= self.played.shape[1]:
+            self._grow()
+        self.boards[slot] = board
+        self.states[slot : slot + 1] = self.game.new_states(1)
+        replay(self.game, self.states[slot : slot + 1], board.opening)
+        self.agent_of[slot] = board.first_agent_plays, 1 - board.first_agent_plays
+        self.played[slot, :plies], self.seconds[slot, :plies] = board.opening, 0
+        self.length[slot] = plies
+
+    def note(self, slots: Ints, states: States, actions: Ints, took: float) -> None:
+        """A ply at some slots."""
+        self.states[slots] = states
+        self.played[slots, self.length[slots]] = actions
+        self.seconds[slots, self.length[slots]] = took
+        self.length[slots] += 1
+        if self.length[slots].max() == self.played.shape[1]:
+            self._grow()
+
+    def ended(self, slot: int, ending: Ending) -> Ended:
+        """The game at a slot, over."""
+        plies = self.length[slot]
+        played, seconds = self.played[slot, :plies].tolist(), self.seconds[slot, :plies].tolist()
+        return Ended(self.boards[slot], tuple(played), tuple(seconds), ending)
+
+    def _grow(self) -> None:
+        self.played = np.concatenate([self.played, np.zeros_like(self.played)], 1)
+        self.seconds = np.concatenate([self.seconds, np.zeros_like(self.seconds)], 1)
+
+
+def _choose(
+    agent: Agent, states: States, slots: Ints, *, catch: bool
+) -> tuple[NDArray[np.int32], dict[int, Any]]:
+    """An agent's actions [B], and its fault at each slot where it failed; faults are raised unless caught."""
+    actions = np.zeros(len(slots), np.int32)
+    failed: dict[int, Any] = {}
+    asked = np.arange(len(slots))
+    while len(asked):
+        try:
+            actions[asked] = _answer(agent, agent.choose(states[asked], slots[asked]), len(asked))
+            break
+        except TengenError as error:
+            if not catch or not hasattr(error, "kind"):
+                raise
+            where = getattr(error, "slot", None)
+            gone = asked[slots[asked] == where] if where in slots[asked] else asked
+            failed |= {int(slot): error for slot in slots[gone]}
+            asked = np.setdiff1d(asked, gone)  # there may be an answer for the other boards
+    return actions, failed
+
+
+def _illegal_places(game: Game, states: States, actions: Ints) -> Ints:
+    mask = game.new_mask(len(states))
+    game.legal_mask(states, mask)
+    exists = (actions >= 0) & (actions < game.num_actions)
+    return np.flatnonzero(~(exists & mask[np.arange(len(states)), np.where(exists, actions, 0)]))
 
 
 def replay(game: Game, state: States, actions: Sequence[int]) -> None:

@@ -26,6 +26,7 @@ class Job:
     second: Entrant
     boards: tuple[Board, ...]
     keys: tuple[str, ...]  # of the scheduled games, in the order of boards
+    slots: int  # games side by side
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Worker(threading.Thread):
         try:
             (first, seed), (second, other_seed) = self._agent(job.first), self._agent(job.second)
             for agent in (first, second):
-                agent.start(self.game, len(job.boards))
+                agent.start(self.game, min(job.slots, len(job.boards)))
         except TengenError as error:
             self._could_not_start(job, error)
             return
@@ -102,7 +103,12 @@ class Worker(threading.Thread):
             if getattr(agent, "version", None)
         }
         wave = play_wave(
-            self.game, (first, second), job.boards, limits=self._limits, stop=self._stop_event.is_set
+            self.game,
+            (first, second),
+            job.boards,
+            slots=job.slots,
+            limits=self._limits,
+            stop=self._stop_event.is_set,
         )
         for ended in wave:
             self._reports.put(Report(self, job, tuple(ended), (seed, other_seed), versions))

@@ -90,8 +90,12 @@ def load_config(path: str | Path, model: type[M] | Mapping[str, type[M]], overri
 def _of_kind(models: Mapping[str, type[M]], data: Any, shown: str) -> type[M]:
     kind = data.get("kind", next(iter(models)))
     if not isinstance(kind, str) or kind not in models:
-        hint = did_you_mean(str(kind), models, "kinds")
-        raise TengenError(f"{shown}: kind: '{kind}' is no kind of training; {hint}")
+        what, hint = "training", did_you_mean(str(kind), models, "kinds")
+        if kind == "tournament":
+            hint = f"play it with 'tengen tournament {shown}'"
+        elif list(models) == ["tournament"]:
+            what, hint = "tournament", f"a recipe is for 'tengen train {shown}'"
+        raise TengenError(f"{shown}: kind: '{kind}' is no kind of {what}; {hint}")
     return models[kind]
 
 

@@ -24,11 +24,13 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the configuration."""
-    from tengen.config import load_config, to_yaml
+    from tengen.config import ConfigModel, load_config, to_yaml
     from tengen.console import emit_json
+    from tengen.league.tournament_config import TournamentConfig
     from tengen.selfplay.kinds import KINDS
 
-    config = load_config(args.config, KINDS, args.overrides)
+    kinds: dict[str, type[ConfigModel]] = {**KINDS, "tournament": TournamentConfig}
+    config = load_config(args.config, kinds, args.overrides)
     if args.json:
         emit_json(config.model_dump(mode="json", by_alias=True))
     else:

@@ -114,16 +114,16 @@ def _report(tournament: "Tournament", path: Path, complete: bool) -> None:
     from tengen.console import table
     from tengen.league.live import COLUMNS, rows
 
-    found = tournament.ratings()
+    found = tournament.tally.ratings()
     if found is None:
         print("no game was finished")
     else:
         table(COLUMNS, rows(found))
     notes = [f"{tournament.done:,} of {tournament.total:,} games, {tournament.new_games:,} of them now"]
-    if tournament.repeats:
-        notes.append(f"{tournament.repeats:,} repeat the moves of another and are not counted again")
-    if tournament.void:
-        notes.append(f"{tournament.void:,} void")
+    if tournament.tally.repeats:
+        notes.append(f"{tournament.tally.repeats:,} repeat the moves of another and are not counted again")
+    if tournament.tally.void:
+        notes.append(f"{tournament.tally.void:,} void")
     print("; ".join(notes))
     for match in tournament.matches:
         if match.decided:
@@ -137,7 +137,7 @@ def _report(tournament: "Tournament", path: Path, complete: bool) -> None:
 def _emit(tournament: "Tournament", path: Path, complete: bool) -> None:
     from tengen.console import emit_json
 
-    found = tournament.ratings()
+    found = tournament.tally.ratings()
     emit_json(
         {
             "game": tournament.game.name,
@@ -146,8 +146,8 @@ def _emit(tournament: "Tournament", path: Path, complete: bool) -> None:
             "games": tournament.done,
             "total": tournament.total,
             "new_games": tournament.new_games,
-            "repeats": tournament.repeats,
-            "void": tournament.void,
+            "repeats": tournament.tally.repeats,
+            "void": tournament.tally.void,
             "store": str(path),
             **(found.to_json() if found else {"ratings": []}),
         }

@@ -1,0 +1,159 @@
+"""Matches and tournaments: what the runner itself costs, and how full it keeps networks' batches."""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tengen.agents.base import Agent
+from tengen.agents.random import RandomAgent
+from tengen.benchmarks.measuring import spread_out, whole
+from tengen.envs.game import Floats, Game, Ints, States
+
+
+class Timed(Agent):
+    """An agent, and the processor time that this process spent in it."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent, self.name, self.needs_history = agent, agent.name, agent.needs_history
+        self.cpu_s = 0.0
+
+    def start(self, game: Game, slots: int) -> None:
+        self.agent.start(game, slots)
+
+    def batch(self, waiting: int) -> int:
+        return self.agent.batch(waiting)
+
+    def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
+        began = time.process_time()
+        try:
+            return self.agent.choose(states, slots)
+        finally:
+            self.cpu_s += time.process_time() - began
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the benchmark."""
+    parser.add_argument("--game", default="go9", help="default: %(default)s")
+    parser.add_argument("--blocks", type=whole(1, 1000), default=6, help="default: %(default)s")
+    parser.add_argument("--channels", type=whole(1, 4096), default=64, help="default: %(default)s")
+    parser.add_argument("--games", type=whole(2, 100_000), default=200, help="of two networks' policies")
+    parser.add_argument("--turns", type=whole(1, 1000), default=5, help="of each side (default: %(default)s)")
+
+
+def run(args: argparse.Namespace) -> dict[str, float]:
+    """Figures: ms_per_ply, games_per_minute (random players, store included), ratio (policies' evaluations/s
+    in a match over self-play's batches), evaluations_per_s of both."""
+    from tengen.envs.registry import make_game
+
+    game = make_game(args.game)
+    return {
+        "ms_per_ply": own_cost(game),
+        "games_per_minute": tournament_rate(args.game),
+        **policies(game, args),
+    }
+
+
+def own_cost(game: Game, games: int = 512) -> float:
+    """Milliseconds of processor time a ply that are not the agents' own."""
+    from tengen.league.match import play_match
+
+    play_match(game, RandomAgent(game, 1), RandomAgent(game, 2), 64)  # compiles
+    first, second = Timed(RandomAgent(game, 1)), Timed(RandomAgent(game, 2))
+    began = time.process_time()
+    result = play_match(game, first, second, games, seed=1)
+    own = time.process_time() - began - first.cpu_s - second.cpu_s
+    return 1000 * own / sum(len(record.actions) - record.opening_plies for record in result.records)
+
+
+def tournament_rate(game: str, games: int = 2000) -> float:
+    """Games a minute between two random players, each in the store before it counts."""
+    from tengen.league.store import Store
+    from tengen.league.tournament import Tournament
+    from tengen.league.tournament_config import TournamentConfig
+
+    config = TournamentConfig(game=game, players=["random", "random"], games=games)
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "league.sqlite") as store:
+        began = time.perf_counter()
+        Tournament(config, store).play()
+        return 60 * len(store) / (time.perf_counter() - began)
+
+
+def policies(game: Game, args: argparse.Namespace) -> dict[str, float]:
+    """Evaluations a second of a match of two networks' policies, and of self-play with one, in turns."""
+    from tengen.agents.policy import PolicyAgent
+    from tengen.league.match import play_match
+    from tengen.networks.evaluator import NetworkEvaluator
+    from tengen.networks.heads import PolicyValueNet
+    from tengen.networks.spec import NetworkConfig, spec_for
+
+    size = NetworkConfig(blocks=args.blocks, channels=args.channels)
+    networks = [NetworkEvaluator(PolicyValueNet(size, spec_for(game)), threads=1) for _ in range(2)]
+    counts = [_Counted(network) for network in networks]
+    first, second = (PolicyAgent(f"policy {k}", game, counts[k], 1.0, k) for k in range(2))
+
+    def match() -> int:
+        before = sum(one.evaluations for one in counts)
+        play_match(game, first, second, args.games, seed=1, parallel=args.games)
+        return sum(one.evaluations for one in counts) - before
+
+    selfplay = self_play(game, networks[0])
+    match()
+    selfplay()
+    rates = np.array([[per_cpu_second(match), per_cpu_second(selfplay)] for _ in range(args.turns)])
+    ratio = float(np.median(rates[:, 0] / rates[:, 1]))
+    ours, theirs = np.median(rates, 0)
+    return {"ratio": ratio, "evaluations_per_s": float(ours), "selfplay_evaluations_per_s": float(theirs)}
+
+
+def per_cpu_second(work: Callable[[], int], seconds: float = 2.0) -> float:
+    """What a call does, per second of this process's time: other processes slow both sides down unevenly."""
+    began, done = time.process_time(), 0
+    while time.process_time() - began < seconds:
+        done += work()
+    return done / (time.process_time() - began)
+
+
+def self_play(game: Game, network: Any) -> Callable[[], int]:
+    """Gumbel search as self-play does it, one thread: a move of 192 games at 16 simulations a call."""
+    from tengen.agents.mcts.config import SearchConfig
+    from tengen.agents.mcts.evaluators import NetworkLeaves
+    from tengen.agents.mcts.search import Search
+
+    slots, states = np.arange(192, dtype=np.int32), spread_out(game, 192)
+    states = states[~states["terminal"]]
+    slots = slots[: len(states)]
+    search = Search(
+        game,
+        NetworkLeaves(network),
+        SearchConfig(simulations=16),
+        slots=len(states),
+        rng=np.random.default_rng(1),
+        noisy=True,
+    )
+
+    def move() -> int:
+        before = search.evaluations
+        search.set_roots(slots, states)
+        search.run(slots)
+        return search.evaluations - before
+
+    return move
+
+
+class _Counted:
+    """A network that counts the positions it is asked about."""
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+        self.evaluations = 0
+
+    def __call__(self, observations: Floats) -> tuple[Floats, Floats]:
+        self.evaluations += len(observations)
+        found: tuple[Floats, Floats] = self.network(observations)
+        return found

@@ -1,0 +1,153 @@
+"""Games out of a store and into it: PGN for Ordo and BayesElo, CSV, SGF, PDN."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from tengen.envs.game import Game
+from tengen.envs.position import Position
+from tengen.envs.registry import make_game
+from tengen.errors import TengenError
+from tengen.files import atomic_write_text
+from tengen.league.notation import SUFFIXES, game_suffix, game_text, read_bytes
+from tengen.league.result_files import clean_name, read_results
+from tengen.league.store import Store, StoredGame
+
+FORMATS = ("pgn", "csv", "sgf", "pdn")
+WORDS = {1: "1-0", 0: "1/2-1/2", -1: "0-1", None: "*"}
+CSV_COLUMNS = (
+    *("first", "second", "result", "game", "reason", "plies", "opening_plies"),
+    *("first_seconds", "second_seconds", "ended"),
+)
+
+
+def export(store: Store, form: str, folder: Path) -> tuple[int, list[Path]]:
+    """Write the games of a store to a folder; how many there are, and the files.
+
+    pgn and csv are one file of the games that count: void games and those that repeat another's moves are
+    left out; White of the PGN moved first. sgf (Go) and pdn (checkers) are a file a game, with the moves.
+    Raises TengenError where no game can be written so.
+    """
+    names = store.names()
+    if form in ("pgn", "csv"):
+        path = folder / f"games.{form}"
+        lines = list((_pgn if form == "pgn" else _csv)(_counted(store), names))
+        atomic_write_text(path, "".join(lines))
+        return len(lines) - (form == "csv"), [path]
+    files: list[Path] = []
+    known: dict[str, Game | None] = {}
+    for number, game in enumerate(store.games(), 1):
+        if game.game not in known:
+            known[game.game] = make_game(game.game) if game.game else None
+        rules = known[game.game]
+        if rules is None or game.actions is None or game_suffix(rules) != f".{form}":
+            continue
+        played = Position(rules)
+        for action in game.actions:
+            played.apply(action)
+        players = names[game.first_id], names[game.second_id]
+        path = folder / f"game-{number:06d}.{form}"
+        atomic_write_text(path, game_text(rules, played, players, game.result))
+        files.append(path)
+    if not files:
+        family = next(family for family, suffix in SUFFIXES.items() if suffix == f".{form}")
+        raise TengenError(f"{store.path}: holds no game of {family} with its moves, to write as {form}")
+    return len(files), files
+
+
+def import_results(store: Store, path: Path | str) -> tuple[int, int]:
+    """Add the results of a PGN, PDN or CSV file: how many games are new, and how many have no result.
+
+    A file that was imported before adds nothing. Players are those of the store who have the same names.
+    """
+    found = read_results(path)
+    digest = hashlib.sha256(read_bytes(path)).hexdigest()[:16]
+    ids = {name: id_ for id_, name in store.names().items()}
+    event, rows = f"import:{digest}", []
+    for result in found.results:
+        first, second = (ids.get(name) or _id_of(name) for name in (result.first, result.second))
+        for outcome, games in ((1, result.wins), (0, result.draws), (-1, result.losses)):
+            for number in range(games):
+                rows.append(
+                    StoredGame(
+                        key=f"{event}:{first}:{second}:{outcome}:{number}",
+                        event=event,
+                        game="",
+                        first=result.first,
+                        second=result.second,
+                        first_id=first,
+                        second_id=second,
+                        outcome=outcome,
+                        result=WORDS[outcome],
+                        reason="imported",
+                    )
+                )
+    return store.add(rows), found.ignored
+
+
+def _counted(store: Store) -> Iterator[StoredGame]:
+    seen = set()
+    for game in store.games():
+        moves = (game.first_id, game.second_id, game.fingerprint)
+        if game.outcome is not None and moves not in seen:
+            seen.add(moves)
+            yield game
+
+
+def _pgn(games: Iterator[StoredGame], names: dict[str, str]) -> Iterator[str]:
+    for game in games:
+        word = WORDS[game.outcome]
+        tags = {
+            "Event": game.game or game.event,
+            "White": names[game.first_id],
+            "Black": names[game.second_id],
+            "Result": word,
+            "Termination": game.reason,
+            "PlyCount": str(len(game.actions or ())),
+        }
+        lines = [f'[{key} "{_quoted(value)}"]\n' for key, value in tags.items()]
+        yield "".join([*lines, f"\n{word}\n\n"])
+
+
+def _csv(games: Iterator[StoredGame], names: dict[str, str]) -> Iterator[str]:
+    yield ",".join(CSV_COLUMNS) + "\n"
+    for game in games:
+        seconds = [0.0, 0.0]
+        if game.actions is not None and game.game:
+            seconds = _seconds(make_game(game.game), game)
+        row = io.StringIO()
+        csv.writer(row, lineterminator="\n").writerow(
+            [
+                *(names[game.first_id], names[game.second_id], WORDS[game.outcome], game.game, game.reason),
+                *(len(game.actions or ()), game.opening_plies),
+                *(f"{value:.3f}" for value in seconds),
+                f"{game.ended:.0f}",
+            ]
+        )
+        yield row.getvalue()
+
+
+def _seconds(rules: Game, game: StoredGame) -> list[float]:
+    """What each player took in all. A side may move several times in a row, so the game is played through."""
+    from tengen.league.wave import replay
+
+    total = [0.0, 0.0]
+    state = rules.new_states(1)
+    for action, took in zip(game.actions or (), game.seconds, strict=False):
+        total[int(state["to_play"][0])] += took
+        replay(rules, state, [action])
+    return total
+
+
+def _game_of(game: StoredGame) -> Game | None:
+    return make_game(game.game) if game.game else None
+
+
+def _id_of(name: str) -> str:
+    return hashlib.sha256(f"name:{name}".encode()).hexdigest()[:16]
+
+
+def _quoted(name: str) -> str:
+    return clean_name(name).replace("\\", "\\\\").replace('"', '\\"')
