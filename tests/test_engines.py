@@ -1,6 +1,7 @@
 """Programs at boards: what they are told, what their faults are called, and that none outlives its match."""
 
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -150,6 +151,14 @@ def test_an_engine_that_does_not_get_ready_has_not_started(seat, fault, words) -
     assert caught.value.kind == "start"
 
 
+def test_faults_travel_between_processes() -> None:
+    fault = EngineFault("hang", "gtp:slow", "was silent for 3 s", ["one", "two"], slot=4)
+    copy = pickle.loads(pickle.dumps(fault))
+    assert (copy.kind, copy.slot, copy.lines, str(copy)) == ("hang", 4, ("one", "two"), str(fault))
+    assert str(fault) == "engine 'gtp:slow' was silent for 3 s; its last lines were: one | two"
+    assert fault.exit_code == 1
+
+
 def test_a_slow_start_is_waited_for(seat) -> None:  # type: ignore[no-untyped-def]
     position = Position(make_game("go9"))
     assert move(seat("slow", start=30), position) == make_game("go9").parse_action(position.start, "A1")
@@ -231,6 +240,18 @@ def test_a_program_that_reads_nothing_does_not_hold_us_up() -> None:
         process.send(b"x" * 100_000)
         pump([process], 0)
     assert process.line() is None
+    process.close()
+
+
+def test_a_closed_stderr_is_not_news() -> None:
+    """Or waiting for an answer would spin."""
+    program = "import os, signal; os.close(2); print('here', flush=True); signal.pause()"
+    process = EngineProcess("quiet", [sys.executable, "-c", program])
+    assert alone(next_line(process, time.monotonic() + 60, "here")) == "here"
+    pump([process], 0.0)
+    began = time.monotonic()
+    pump([process], 0.1)
+    assert time.monotonic() - began >= 0.1
     process.close()
 
 

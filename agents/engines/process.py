@@ -49,7 +49,7 @@ class EngineProcess:
         self._outbox = bytearray()
         self._tail: deque[str] = deque(maxlen=TAIL)
         self._overflow = False
-        self._eof = False
+        self._eof = self._error_eof = False
         if not command or any("\0" in word for word in command):
             raise TengenError(f"engine '{name}': expected a program and its arguments, got {list(command)}")
         arguments = [str(os.getpid()), str(memory_mb << 20), *command]
@@ -150,9 +150,11 @@ class EngineProcess:
         """Read what is left on its standard error."""
         for _ in range(16):
             data = _read(self._err)
-            if not data:
+            if data is None:
                 break
             self._hear_error(data)
+            if not data:
+                break
 
     def _hear(self, data: bytes) -> None:
         """Take in output, b"" at its end."""
@@ -176,6 +178,7 @@ class EngineProcess:
             self._lines.clear()
 
     def _hear_error(self, data: bytes) -> None:
+        self._error_eof |= not data
         *lines, rest = (self._said + data).split(b"\n")
         for line in lines[-TAIL:]:
             if line.strip():
@@ -195,8 +198,9 @@ def pump(processes: Iterable[EngineProcess], timeout_s: float) -> None:
         if process._outbox:
             owner[process._in] = process
             poll.register(process._in, select.POLLOUT)
-        owner[process._err] = process
-        poll.register(process._err, select.POLLIN)
+        if not process._error_eof:
+            owner[process._err] = process
+            poll.register(process._err, select.POLLIN)
     if not owner:
         return
     for descriptor, _ in poll.poll(round(1000 * min(max(timeout_s, 0.0), LONGEST_POLL_S) + 0.5)):

@@ -6,9 +6,19 @@ from typing import Any
 TEXT = """\
 An agent is named by one string, the same in every command and configuration:
 
-    KIND[:CHECKPOINT][?option=value&option=value]
+    KIND[:TARGET][?option=value&option=value]
 
-A checkpoint is a folder that holds weights; runs/NAME/latest is a run's newest.
+The target is a checkpoint, a folder that holds weights (runs/NAME/latest is a run's newest), or a program:
+gnugo, a command line without ? in it, or a name from the file engines.yaml in the current folder
+(TENGEN_ENGINES names another):
+
+    engines:
+      katago:
+        protocol: gtp              # or hub, for draughts
+        command: [katago, gtp, -config, gtp.cfg, -model, model.bin.gz]
+        environment: {OMP_NUM_THREADS: "1"}
+        memory_mb: 8000            # 0 is no limit
+        processes: 1               # side by side; 0 is one a core
 """
 
 
