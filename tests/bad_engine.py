@@ -28,7 +28,8 @@ def wait_forever() -> None:
 def leave_children(kinds: tuple[bool, ...]) -> None:
     """A child, or one in a session of its own that lost its parent; deaf to polite signals."""
     for detached in kinds:
-        if os.fork() == 0:
+        child = os.fork()
+        if child == 0:
             if detached:
                 os.setsid()
                 if os.fork():
@@ -36,6 +37,8 @@ def leave_children(kinds: tuple[bool, ...]) -> None:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
             wait_forever()
+        if detached:
+            os.waitpid(child, 0)  # it has left its own behind
 
 
 class Gtp:

@@ -181,8 +181,16 @@ def test_every_example_in_the_list_can_be_read():
     "text, message",
     [
         ("randm", "unknown agent 'randm'; did you mean random?"),
-        ("", "unknown agent ''; kinds: random, policy, mcts, dqn, human"),
-        ("xyzzy", "unknown agent 'xyzzy'; kinds: random, policy, mcts, dqn, human"),
+        (
+            "",
+            "unknown agent ''; kinds: random, policy, mcts, dqn, gtp, hub, openspiel-mcts, "
+            "openspiel-alphabeta, human",
+        ),
+        (
+            "xyzzy",
+            "unknown agent 'xyzzy'; kinds: random, policy, mcts, dqn, gtp, hub, openspiel-mcts, "
+            "openspiel-alphabeta, human",
+        ),
         ("mcts?sim=10", "agent 'mcts?sim=10': unknown option 'sim'; did you mean sims?"),
         ("random?sims=10", "agent 'random?sims=10': unknown option 'sims'; options: none"),
         ("mcts?sims", "agent 'mcts?sims': option 'sims' is not of the form key=value"),
