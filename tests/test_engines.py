@@ -24,6 +24,8 @@ from tengen.agents.engines.talk import alone, next_line
 from tengen.agents.registry import make_agent
 from tengen.envs import Position, make_game
 from tengen.errors import TengenError
+from tengen.league.ending import Limits
+from tengen.league.wave import Board, play_wave
 
 BAD_ENGINE = Path(__file__).with_name("bad_engine.py")
 GNUGO = pytest.mark.skipif(find_executable("gnugo") is None, reason="GNU Go is not installed")
@@ -383,6 +385,24 @@ def test_engines_of_the_user_have_names(seat, mark, tmp_path, monkeypatch) -> No
     config.write_text("engines:\n  mine:\n    protocol: xboard\n    command: [x]\n")
     with pytest.raises(TengenError, match=r"engines\.mine\.protocol"):
         make_agent("gtp:mine", make_game("go9"))
+
+
+@pytest.mark.parametrize(("rule", "outcome"), [("loss", -1), ("void", None)])
+def test_a_fault_costs_its_own_game_only(seat, rule, outcome) -> None:  # type: ignore[no-untyped-def]
+    """The engine crashes at its second move in each process; the games beside it go on to their ends."""
+    game = make_game("go9")
+    agent, opponent = seat("crashes", processes=2), make_agent("random", game, seed=1)
+    opponent.start(game, 3)
+    boards = [Board(number, number % 2, ()) for number in range(3)]
+    waves = play_wave(game, (agent, opponent), boards, limits=Limits(faults=rule))
+    ended = sorted((game for wave in waves for game in wave), key=lambda ended: ended.board.number)
+    assert len(ended) == 3
+    for one in ended:
+        assert one.ending.reason == "fault: crash"
+        assert "SIGSEGV" in one.ending.details["said"]
+        sign = 1 - 2 * one.board.first_agent_plays
+        assert one.ending.outcome == (None if outcome is None else outcome * sign)
+    assert agent.restarts == len(agent.faults) == 3
 
 
 # --- GNU Go -----------------------------------------------------------------------------------------------
