@@ -113,11 +113,17 @@ class QNetwork(nn.Module):
 def start_by_he(network: QNetwork) -> None:
     """Draw the weights of convolutions and hidden layers anew, normal with variance 2 / inputs; biases are 0.
 
-    He et al., Delving deep into rectifiers (ICCV 2015), equation 10.
+    He et al., Delving deep into rectifiers (ICCV 2015), equation 10. Output layers begin at a tenth of their
+    weights: the first values are small, and no large error drives units to where no gradient reaches them.
     """
-    hidden = [module.linear for module in network.head.modules() if isinstance(module, Hidden)]
+    modules = list(network.head.modules())
+    hidden = [module.linear for module in modules if isinstance(module, Hidden)]
+    outputs = [module for module in modules if type(module) is nn.Linear and module not in hidden]
     for layer in [*network.torso.modules(), *hidden]:
         if isinstance(layer, nn.Conv2d | nn.Linear) and not isinstance(layer, NoisyLinear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        for layer in outputs:
+            layer.weight *= 0.1

@@ -88,6 +88,7 @@ class ThreadActor:
 
     def __init__(self, config: WorldTrainConfig) -> None:
         self.config = config
+        self._sessions = 0  # of the run, before this one
         self._actor = Actor(config, worker_seed(config.seed, 0))
         self._thread = ThreadPoolExecutor(1, "actor") if config.rollouts.beside_learning else None
         self._next: Future[tuple[Answer, float]] | None = None
@@ -118,14 +119,21 @@ class ThreadActor:
         return {**self._rates.take(), "epsilon": float(self._epsilons.mean())}
 
     def state(self) -> list[dict[str, Any]]:
-        """Exact where actor and learner take turns; else the steps under way are lost."""
-        if self._thread is not None:
-            return [{"rng": self._actor.collector.rng.bit_generator.state, "worlds": None}]
-        return [self._actor.collector.state()]
+        """Exact where actor and learner take turns and the worlds can tell where they are."""
+        exact = None if self._thread is not None else self._actor.collector.state()
+        return [{"sessions": self._sessions, "collector": exact}]
 
     def restore(self, states: list[dict[str, Any]]) -> None:
-        if states and "rng" in states[0]:
-            self._actor.collector.restore(states[0])
+        """Where it cannot be exact, new games from seeds that the run has not had."""
+        if not states or "sessions" not in states[0]:
+            return
+        self._sessions = int(states[0]["sessions"]) + 1
+        exact = states[0]["collector"]
+        if exact is not None and exact["worlds"] is not None:
+            self._actor.collector.restore(exact)
+            return
+        self._actor.close()
+        self._actor = Actor(self.config, worker_seed(self.config.seed, SEEDS_APART * self._sessions))
 
     def close(self) -> None:
         if self._thread is not None:

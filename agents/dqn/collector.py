@@ -159,8 +159,7 @@ class Collector:
         return {"rng": self.rng.bit_generator.state, "worlds": worlds() if worlds else None}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state; worlds that cannot tell where they were begin anew."""
+        """Go on from a saved state, of worlds that could tell where they were."""
         self.rng.bit_generator.state = state["rng"]
         self._held = []
-        if state["worlds"] is not None:
-            self._observations, self._firsts = self.worlds.restore(state["worlds"])  # type: ignore[attr-defined]
+        self._observations, self._firsts = self.worlds.restore(state["worlds"])  # type: ignore[attr-defined]
