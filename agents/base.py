@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.envs.game import Game, Ints, States
+from tengen.envs.game import Floats, Game, Ints, States
 
 RESIGN = -1  # what `choose` may answer in place of an action: the game is given up
 
@@ -20,6 +20,8 @@ class Agent(abc.ABC):
     name: str
     needs_history = False
     """Whether `follow` must be called: what a position alone tells is not enough."""
+    last_values: Floats | None = None
+    """What it thinks of the states [B] of its last `choose`, for the side to move; None if it does not say."""
 
     def start(self, game: Game, slots: int) -> None:
         """Get ready for games at boards 0 .. slots - 1, forgetting earlier ones."""

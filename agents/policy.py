@@ -44,7 +44,7 @@ class PolicyAgent(Agent):
         observations = self.game.new_observation(len(states))
         self.game.legal_mask(states, legal)
         self.game.observe(states, observations)
-        logits, _ = self.network(observations)
+        logits, self.last_values = self.network(observations)
         scores = np.where(legal, logits, -np.inf)
         if self.temperature > 0:
             scores = sharpen(scores, self.temperature) + self._rng.gumbel(size=scores.shape)

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tengen.agents.base import Agent
 from tengen.envs.game import Game, Ints, States
@@ -98,8 +97,7 @@ class Watch:
         self.left = np.full((count, 2), limits.time.base_s)  # seconds on each player's clock
         self.value = np.full((count, 2), np.nan)  # each player's last word, as player 0's value
         self.agreed = np.zeros(count, np.int32)  # plies in a row; below 0: that player 0 loses
-        threshold = limits.adjudication.resign
-        self.asks_values = threshold < 1 and all(hasattr(agent, "last_values") for agent in agents)
+        self.asks_values = limits.adjudication.resign < 1
 
     def before(self, index: int, slots: Ints, to_play: Ints) -> None:
         """Tell an agent that keeps time how much it has."""
@@ -120,7 +118,6 @@ class Watch:
         agent: Agent,
         states: States,
         slots: Ints,
-        actions: NDArray[np.int32],
         took: float,
         endings: dict[int, Ending],
     ) -> None:
@@ -134,8 +131,8 @@ class Watch:
                 if took > allowed + control.margin_s:
                     details = {"took_s": round(took, 3), "allowed_s": round(allowed, 3)}
                     endings.setdefault(slot, won_by(game, 1 - player, "time", "T", details))
-        if self.asks_values:
-            values = np.asarray(agent.last_values)  # type: ignore[attr-defined]
+        values = agent.last_values
+        if self.asks_values and values is not None and len(values) == len(slots):
             self.value[slots, movers] = np.where(movers == 0, values, -values)
 
     def endings(self, game: Game, states: States, slots: Ints, endings: dict[int, Ending]) -> None:

@@ -17,6 +17,7 @@ from tengen.league.tournament_config import OpeningsConfig
 from tengen.league.wave import replay
 
 STARTS = {"connect4": 2}  # family -> plies of all starts
+MOST_STARTS = 100_000
 BATCH = 64  # positions that the book's searcher looks at side by side
 
 
@@ -66,9 +67,9 @@ def all_starts(game: Game, plies: int) -> list[list[int]]:
         mask = game.new_mask(len(states))
         game.legal_mask(states, mask)
         parents, actions = np.nonzero(mask)
-        if len(parents) > 1_000_000:
+        if len(parents) > MOST_STARTS:
             raise TengenError(
-                f"openings.plies: {plies} plies of {game.name} are over a million starts; fewer will do"
+                f"openings.plies: {plies} plies of {game.name} are over {MOST_STARTS:,} starts; fewer will do"
             )
         after = states[parents]
         game.step(after, actions.astype(np.int32))

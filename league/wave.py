@@ -83,7 +83,7 @@ def play_wave(
             for slot, error in failed.items():
                 player = int(seats.states["to_play"][slot])
                 endings[slot] = forfeit(game, player, watch.limits, error.kind, str(error))
-            watch.after(game, agent, part, turn, actions, took, endings)
+            watch.after(game, agent, part, turn, took, endings)
         for place in _illegal_places(game, part, actions):
             slot = int(turn[place])
             if slot in endings:

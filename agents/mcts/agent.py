@@ -51,7 +51,7 @@ class MctsAgent(Agent):
 
     def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
         found = self.think(states, slots)
-        actions = found.actions
+        actions, self.last_values = found.actions, found.values
         early = np.asarray(states["ply"]) < self.random_plies
         if self.temperature > 0 and early.any():
             with np.errstate(divide="ignore"):
