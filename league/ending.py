@@ -9,6 +9,8 @@ from tengen.agents.base import Agent
 from tengen.envs.game import Game, Ints, States
 from tengen.league.tournament_config import AdjudicationConfig, TimeConfig
 
+FAULT = "fault: "  # how the reason begins where a player failed; its kind follows
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -84,8 +86,8 @@ def forfeit(game: Game, player: int, limits: Limits, kind: str, words: str) -> E
     """A fault of the player to move: the opponent's win, or a void game."""
     details = {"fault": kind, "player": player, "said": words}
     if limits.faults == "void":
-        return Ending(None, "void", f"fault: {kind}", details)
-    return won_by(game, 1 - player, f"fault: {kind}", "F", details)
+        return Ending(None, "void", f"{FAULT}{kind}", details)
+    return won_by(game, 1 - player, f"{FAULT}{kind}", "F", details)
 
 
 class Watch:

@@ -1,7 +1,9 @@
 """What the games of a tournament come to."""
 
+from collections import Counter
 from collections.abc import Sequence
 
+from tengen.league.ending import FAULT
 from tengen.league.entrants import Entrant
 from tengen.league.ratings import RatingList, Result, rate
 from tengen.league.store import Outcome
@@ -14,11 +16,16 @@ class Tally:
         self.players = players
         self.repeats = 0  # games whose every move another one had before
         self.void = 0
+        self.faults: Counter[str] = Counter()  # kind -> games that an engine's fault ended
+        self.disagreements = 0  # games that the referee gave to the other side than the bare board
         self._counts: dict[tuple[str, str], list[int]] = {}  # (first mover, second) -> won, drawn, lost
         self._seen: set[tuple[str, str, str]] = set()
 
     def add(self, game: Outcome) -> None:
         """Count a game, once."""
+        if game.reason.startswith(FAULT):
+            self.faults[game.reason.removeprefix(FAULT)] += 1
+        self.disagreements += game.disagrees
         moves = (game.first_id, game.second_id, game.fingerprint)
         if game.outcome is None:
             self.void += 1

@@ -1,31 +1,27 @@
 """The tournament: schedules games, gathers what workers play, goes on where it stopped."""
 
-import itertools
 import queue
 import threading
-import time
 from collections.abc import Callable
 
-from tengen import __version__
 from tengen.agents.base import Agent
 from tengen.agents.registry import make_agent
 from tengen.envs.registry import make_game
 from tengen.errors import TengenError
 from tengen.league.claims import Claims
+from tengen.league.dispatch import Dispatch
 from tengen.league.ending import GoReferee, Limits
 from tengen.league.entrants import entrants
 from tengen.league.openings import make_openings
 from tengen.league.pairings import Pairing, Round, default_rounds, next_round
 from tengen.league.schedule import Match, make_matches
 from tengen.league.sprt import Sprt
-from tengen.league.store import Outcome, Store, StoredGame
+from tengen.league.store import Outcome, Store
 from tengen.league.tally import Tally
 from tengen.league.tournament_config import TournamentConfig
-from tengen.league.wave import Board
-from tengen.league.worker import Job, Report, Worker
+from tengen.league.worker import Report, Worker
 from tengen.machine import usable_cores
 
-JOB = 4  # times `parallel` games in one job, since batches run dry only when the last of them are played
 MOST_OPENINGS = 10_000  # made beforehand; longer matches take them in turn
 TICK_S = 0.25  # between looks at what the user wants and what other processes have played
 
@@ -62,7 +58,6 @@ class Tournament:
         self._last = 0
         self._places: dict[str, tuple[Match, int]] = {}  # of every scheduled game
         self._free: list[Worker] = []
-        self._looked = 0.0
         self._refresh()
 
     # --- the whole ----------------------------------------------------------------------------------------
@@ -111,12 +106,14 @@ class Tournament:
             matches = make_matches(self.event, label, pairings, self.players)
             self._places |= {key: (match, n) for match in matches for n, key in enumerate(match.keys)}
             self.matches += matches
-            for key in self._places.keys() & self._known.keys():
-                self._note(key)
+            for key in self._known:  # in the order in which they ended, which a sequential test goes by
+                if key in self._places:
+                    self._note(key)
+            dispatch = Dispatch(self.config, self.openings, matches, claims, self._refresh)
             while not all(match.is_over for match in matches):
                 if stop():
                     return False
-                self._hand_out(matches, claims)
+                self._hand_out(dispatch)
                 found = _waiting(reports, TICK_S)
                 self._gathered(found)
                 for report in found:
@@ -126,7 +123,7 @@ class Tournament:
                         self._free.append(report.worker)
                         for key in report.job.keys:
                             claims.drop(key)
-                self._look_elsewhere(matches, claims)
+                dispatch.look_elsewhere()
                 told(self)
             scores = {(m.pairing.first, m.pairing.second): m.score for m in matches}
             self.rounds.append(Round(scores, byes))
@@ -144,55 +141,12 @@ class Tournament:
 
     # --- handing out --------------------------------------------------------------------------------------
 
-    def _hand_out(self, matches: list[Match], claims: Claims) -> None:
-        while self._free and (job := self._next_job(matches, claims)) is not None:
+    def _hand_out(self, dispatch: Dispatch) -> None:
+        while self._free and (job := dispatch.next_job()) is not None:
             worker = self._free.pop()
             if not worker.is_alive():
                 worker.start()
             worker.jobs.put(job)
-
-    def _next_job(self, matches: list[Match], claims: Claims) -> Job | None:
-        """Games of the match that is furthest behind, claimed against other processes."""
-        while waiting := [match for match in matches if match.pending]:
-            match = min(waiting, key=lambda match: match.progress)
-            numbers = list(itertools.islice(match.pending, self._job_size(match, waiting)))
-            for number in numbers:
-                del match.pending[number]
-            claimed = [number for number in numbers if claims.take(match.keys[number])]
-            match.elsewhere.update(set(numbers) - set(claimed))
-            self._refresh()  # another process may have finished some before they were claimed
-            for number in [number for number in claimed if number in match.outcomes]:
-                claims.drop(match.keys[number])
-                claimed.remove(number)
-            if claimed:
-                return self._job(match, claimed)
-        return None
-
-    def _job_size(self, match: Match, waiting: list[Match]) -> int:
-        """One game of an engine or against the clock; of players in this process as many as fill a batch."""
-        if match.first.is_engine or match.second.is_engine or self.config.time.kind != "none":
-            return 1
-        left = sum(len(other.pending) for other in waiting)
-        share = -(-left // max(1, self.config.concurrency or usable_cores()))
-        return min(JOB * self.config.parallel, 2 * max(1, -(-share // 2)))
-
-    def _job(self, match: Match, numbers: list[int]) -> Job:
-        first, second = sorted((match.first, match.second), key=lambda player: player.id)
-        boards = tuple(Board(n, n % 2, tuple(self.openings[n // 2 % len(self.openings)])) for n in numbers)
-        return Job(first, second, boards, tuple(match.keys[n] for n in numbers), self.config.parallel)
-
-    def _look_elsewhere(self, matches: list[Match], claims: Claims) -> None:
-        """Once a second: has another process finished its games, or died over them?"""
-        if time.monotonic() - self._looked < 1 or not any(match.elsewhere for match in matches):
-            return
-        self._looked = time.monotonic()
-        self._refresh()
-        for match in matches:
-            for number in sorted(match.elsewhere):
-                if claims.take(match.keys[number]):
-                    claims.drop(match.keys[number])
-                    match.elsewhere.discard(number)
-                    match.pending[number] = None
 
     def _limits(self) -> Limits:
         """What games may do; made by each worker for itself, since a referee is an engine."""
@@ -221,42 +175,10 @@ class Tournament:
 
     def _gathered(self, reports: list[Report]) -> None:
         """Put the games of reports on the disk, in one transaction, and count them."""
-        games = [game for report in reports for game in self._games(report)]
+        games = [game for report in reports for game in report.games(self.event, self.config.seed)]
         if games:
             self.new_games += self.store.add(games)
             self._refresh()
-
-    def _games(self, report: Report) -> list[StoredGame]:
-        if report.job is None or not report.ended:
-            return []
-        job = report.job
-        key_of = dict(zip((board.number for board in job.boards), job.keys, strict=True))
-        found = []
-        for ended in report.ended:
-            players, seeds = (job.first, job.second), report.seeds
-            if ended.board.first_agent_plays:
-                players, seeds = players[::-1], seeds[::-1]
-            details = {"versions": {"tengen": __version__, **report.versions}, "seeds": seeds}
-            found.append(
-                StoredGame(
-                    key=key_of[ended.board.number],
-                    event=self.event,
-                    game=self.game.name,
-                    first=players[0].name,
-                    second=players[1].name,
-                    first_id=players[0].id,
-                    second_id=players[1].id,
-                    outcome=ended.ending.outcome,
-                    result=ended.ending.result,
-                    reason=ended.ending.reason,
-                    opening_plies=len(ended.board.opening),
-                    actions=ended.actions,
-                    seconds=ended.seconds,
-                    seed=self.config.seed,
-                    details=details | ended.ending.details,
-                )
-            )
-        return found
 
     def _refresh(self) -> None:
         """Count what the store has that is new: this process's games and others'."""

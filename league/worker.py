@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tengen import __version__
 from tengen.agents.base import Agent
 from tengen.agents.registry import make_agent
 from tengen.envs.game import Game
 from tengen.errors import TengenError
 from tengen.league.ending import Limits, forfeit
 from tengen.league.entrants import Entrant
+from tengen.league.store import StoredGame
 from tengen.league.wave import Board, Ended, play_wave
 
 KEPT = 4  # agents that a worker keeps for its next jobs: an engine is slow to start, a network to load
@@ -42,7 +44,40 @@ class Report:
 
     @property
     def is_free(self) -> bool:
+        """Whether the worker waits for its next job."""
         return not self.ended
+
+    def games(self, event: str, seed: int) -> list[StoredGame]:
+        """The games as the store keeps them."""
+        if self.job is None:
+            return []
+        key_of = dict(zip((board.number for board in self.job.boards), self.job.keys, strict=True))
+        found = []
+        for ended in self.ended:
+            players, seeds = (self.job.first, self.job.second), self.seeds
+            if ended.board.first_agent_plays:
+                players, seeds = players[::-1], seeds[::-1]
+            details = {"versions": {"tengen": __version__, **self.versions}, "seeds": list(seeds)}
+            found.append(
+                StoredGame(
+                    key=key_of[ended.board.number],
+                    event=event,
+                    game=self.worker.game.name,
+                    first=players[0].name,
+                    second=players[1].name,
+                    first_id=players[0].id,
+                    second_id=players[1].id,
+                    outcome=ended.ending.outcome,
+                    result=ended.ending.result,
+                    reason=ended.ending.reason,
+                    opening_plies=len(ended.board.opening),
+                    actions=ended.actions,
+                    seconds=ended.seconds,
+                    seed=seed,
+                    details=details | ended.ending.details,
+                )
+            )
+        return found
 
 
 class Worker(threading.Thread):

@@ -184,7 +184,7 @@ def test_every_form_comes_to_its_end_also_after_a_stop(tmp_path: Path, form: str
     ("bad", "reason"), [("crash", "fault: crash"), ("illegal", "fault: illegal"), ("resigns", "resignation")]
 )
 def test_who_fails_or_gives_up_loses_and_the_others_play_on(tmp_path: Path, bad: str, reason: str) -> None:
-    played(tmp_path, config(f"scripted:{bad}", "random", "scripted:last", games=10))
+    tournament = played(tmp_path, config(f"scripted:{bad}", "random", "scripted:last", games=10))
     ends = Counter()
     for game in games(tmp_path):
         if f"scripted:{bad}" not in (game.first, game.second):
@@ -194,6 +194,7 @@ def test_who_fails_or_gives_up_loses_and_the_others_play_on(tmp_path: Path, bad:
             assert game.outcome == (-1 if game.first == f"scripted:{bad}" else 1)
             assert game.result == ("O wins" if game.outcome == -1 else "X wins")
     assert set(ends) == {reason}
+    assert tournament.tally.faults.total() == (0 if bad == "resigns" else ends[reason])
     if bad == "crash":
         fault = next(game for game in games(tmp_path) if game.reason == reason)
         assert "its last lines were: oops" in fault.details["said"]

@@ -122,6 +122,11 @@ def _report(tournament: "Tournament", path: Path, complete: bool) -> None:
     notes = [f"{tournament.done:,} of {tournament.total:,} games, {tournament.new_games:,} of them now"]
     if tournament.tally.repeats:
         notes.append(f"{tournament.tally.repeats:,} repeat the moves of another and are not counted again")
+    if faults := tournament.tally.faults:
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in faults.most_common())
+        notes.append(f"{faults.total():,} ended by faults of players ({kinds})")
+    if tournament.tally.disagreements:
+        notes.append(f"dead stones changed the winner of {tournament.tally.disagreements:,}")
     if tournament.tally.void:
         notes.append(f"{tournament.tally.void:,} void")
     print("; ".join(notes))
@@ -148,6 +153,8 @@ def _emit(tournament: "Tournament", path: Path, complete: bool) -> None:
             "new_games": tournament.new_games,
             "repeats": tournament.tally.repeats,
             "void": tournament.tally.void,
+            "faults": dict(tournament.tally.faults),
+            "disagreements": tournament.tally.disagreements,
             "store": str(path),
             **(found.to_json() if found else {"ratings": []}),
         }
