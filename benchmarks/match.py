@@ -47,13 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, float]:
-    """Figures: ms_per_ply, games_per_minute (random players, store included), ratio (policies' evaluations/s
-    in a match over self-play's batches), evaluations_per_s of both."""
+    """Figures: ms_per_ply (players in this process), gtp_ms_per_ply (where GNU Go is found), games_per_minute
+    (random players, store included), ratio (policies' evaluations/s in a match over self-play's), and both
+    rates of evaluations."""
     from tengen.envs.registry import make_game
 
     game = make_game(args.game)
     return {
         "ms_per_ply": own_cost(game),
+        **gtp_cost(game),
         "games_per_minute": tournament_rate(args.game),
         **policies(game, args),
     }
@@ -69,6 +71,27 @@ def own_cost(game: Game, games: int = 512) -> float:
     result = play_match(game, first, second, games, seed=1)
     own = time.process_time() - began - first.cpu_s - second.cpu_s
     return 1000 * own / sum(len(record.actions) - record.opening_plies for record in result.records)
+
+
+def gtp_cost(game: Game, games: int = 8) -> dict[str, float]:
+    """Milliseconds of this process's time a ply of two GTP programs, one game at a time."""
+    from tengen.agents.engines.programs import find_executable
+    from tengen.agents.registry import make_agent
+    from tengen.league.match import play_match
+
+    if game.family != "go" or find_executable("gnugo") is None:
+        return {}
+    first, second = (make_agent("gtp:gnugo?level=0", game, seed=seed) for seed in (1, 2))
+    try:
+        play_match(game, first, second, 2, parallel=1)
+        began = time.process_time()
+        result = play_match(game, first, second, games, seed=1, parallel=1)
+        own = time.process_time() - began
+    finally:
+        first.close()
+        second.close()
+    plies = sum(len(record.actions) - record.opening_plies for record in result.records)
+    return {"gtp_ms_per_ply": 1000 * own / plies}
 
 
 def tournament_rate(game: str, games: int = 2000) -> float:

@@ -1,5 +1,6 @@
 """Tournaments: every game once whatever happens, faults scored as the rule says, an end once decided."""
 
+import io
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from tengen.envs.game import Bools, Game, Ints, States
 from tengen.envs.position import Position
 from tengen.errors import MachineError, TengenError
 from tengen.league.entrants import content_id, entrants
+from tengen.league.live import Live
 from tengen.league.store import Store
 from tengen.league.tournament import Tournament
 from tengen.league.tournament_config import (
@@ -33,6 +35,8 @@ from tengen.league.tournament_config import (
     TournamentConfig,
 )
 from tengen.networks.paths import find_checkpoint
+
+BAD_ENGINE = Path(__file__).with_name("bad_engine.py")
 
 
 class Fault(MachineError):
@@ -206,6 +210,35 @@ def test_faults_can_be_void(tmp_path: Path) -> None:
     assert {game.outcome for game in games(tmp_path)} == {None}
 
 
+def test_a_program_that_crashes_loses_and_comes_back(tmp_path: Path) -> None:
+    """It takes its second move of every process for the end; the other player wins each game."""
+    engine = f"gtp:{sys.executable} -I -S {BAD_ENGINE} tournament crashes"
+    tournament = played(tmp_path, config(engine, "random", game="go9", games=4, concurrency=2))
+    assert tournament.tally.faults == {"crash": 4}
+    for game in games(tmp_path):
+        assert game.outcome == (-1 if game.first == engine else 1)
+        assert game.result == ("W+F" if game.outcome == -1 else "B+F")
+        assert "SIGSEGV" in game.details["said"]
+
+
+def test_dead_stones_are_taken_off_before_the_score(tmp_path: Path) -> None:
+    """Both pass at once; Black's one stone is called dead, which costs it the game."""
+    referee = f"gtp:{sys.executable} -I -S {BAD_ENGINE} referee none D4"
+    path = tmp_path / "opening"
+    path.write_text("D4\n")
+    given = config(
+        *("scripted:last", "scripted:last"),  # the last legal move is to pass
+        game="go:size=9,komi=0.5",
+        games=2,
+        adjudication=AdjudicationConfig(referee=referee),
+        openings=OpeningsConfig(kind="file", file=str(path)),
+    )
+    tournament = played(tmp_path, given)
+    for game in games(tmp_path):
+        assert (game.result, game.details["raw_result"], game.details["dead"]) == ("W+0.5", "B+80.5", "D4")
+    assert tournament.tally.disagreements == 2
+
+
 def test_overstepping_the_time_loses_beyond_the_margin(tmp_path: Path) -> None:
     """Nobody can move in no time at all; the margin forgives it."""
     strict = TimeConfig(kind="move", move_s=0, margin_s=0)
@@ -285,6 +318,15 @@ def test_names_and_known_ratings_stand_in_the_list(tmp_path: Path) -> None:
     assert {rating.name: rating.error for rating in found.ratings}["First"] == 0
     assert {rating.name for rating in found.ratings} == {"First", "random", "random (2)"}
     assert next(rating.elo for rating in found.ratings if rating.name == "First") == pytest.approx(1800)
+
+
+def test_in_a_pipe_a_tournament_tells_lines(tmp_path: Path) -> None:
+    out = io.StringIO()
+    with Store.open(tmp_path / "s") as store, Live(out, interval_s=0) as live:
+        Tournament(config("random", "scripted:resigns", games=20, parallel=2), store).play(told=live.show)
+    lines = out.getvalue().splitlines()
+    assert all(line.startswith("roundrobin of connect4: ") for line in lines)
+    assert "20/20 games" in lines[-1] and "first random" in lines[-1]
 
 
 # --- the command ------------------------------------------------------------------------------------------
