@@ -45,6 +45,7 @@ class QEvaluator:
         self.device = choose_device(device)
         self.dtype = choose_precision(precision, self.device)
         self._frame_dtype = np.dtype(network.spec.frame_dtype)
+        self._noise = torch.Generator(self.device)
         self._lock = threading.Lock()
         keep_freed_memory()
         self._master = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
@@ -60,9 +61,14 @@ class QEvaluator:
         x = torch.from_numpy(self._checked(observations))
         with self._lock, intra_op_threads(self.threads), torch.inference_mode():
             if self.noisy:
-                self._net.resample_noise()
+                self._net.resample_noise(self._noise)
             values: NDArray[np.float32] = self._net.q_values(x.to(self.device)).cpu().numpy()
             return values
+
+    def seed_noise(self, seed: int) -> None:
+        """Let the noise of the calls that follow be that of a seed, from 0 to 2**63 - 1."""
+        with self._lock:
+            self._noise.manual_seed(seed)
 
     def load_weights(self, weights: Mapping[str, NDArray[Any]], version: int) -> None:
         """Take over weights (as `network_weights` gives them, read-only or not) and their version.

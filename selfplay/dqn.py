@@ -35,7 +35,10 @@ def train(config: DqnTrainConfig, run: RunDir, judge: WorldJudge, *, resume: boo
     torch.manual_seed(config.seed)
     spec = world_spec(config.game, config.worlds)
     network = QNetwork(config.network, spec)
-    learner = DqnLearner(network, config.learner, choose_device("auto"), seed=config.seed)
+    wants_compiler = config.learner.compile is True
+    learner = DqnLearner(
+        network, config.learner, choose_device("auto"), compile=wants_compiler, seed=config.seed
+    )
     replay = FrameReplay(
         spec,
         config.replay,

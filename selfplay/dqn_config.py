@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tengen.agents.dqn.exploration import ExplorationConfig
 from tengen.agents.dqn.learner_config import LearnerConfig, PqnLearnerConfig
@@ -85,3 +85,13 @@ class PqnTrainConfig(WorldRunConfig):
     kind: Literal["pqn"] = "pqn"
     network: QNetworkConfig = QNetworkConfig(normalisation="layer")
     learner: PqnLearnerConfig = PqnLearnerConfig()
+
+    @model_validator(mode="after")
+    def _minibatches_divide_a_rollout(self) -> "PqnTrainConfig":
+        steps = self.rollouts.steps * self.rollouts.worlds
+        if steps % self.learner.minibatches:
+            raise ValueError(
+                f"learner.minibatches {self.learner.minibatches} does not divide a rollout of {steps} steps "
+                f"({self.rollouts.steps} of {self.rollouts.worlds} worlds)"
+            )
+        return self

@@ -52,7 +52,7 @@ class Actor:
         rollouts = config.rollouts
         worlds = make_worlds(config.game, rollouts.worlds, seed=seed % 2**31, config=config.worlds)
         network = QNetwork(config.network, worlds.spec)
-        self.evaluator = QEvaluator(network, threads=rollouts.threads)
+        self.evaluator = QEvaluator(network, threads=rollouts.threads, noisy=config.network.noisy)
         self.steps = rollouts.steps
         learner = config.learner
         self.collector = Collector(
@@ -75,6 +75,8 @@ class Actor:
         if version != self._version:
             self.evaluator.load_weights(weights, version)
             self._version = version
+        if self.evaluator.noisy:  # drawn from what a checkpoint keeps: a resumed run has the same
+            self.evaluator.seed_noise(int(self.collector.rng.integers(2**63)))
         collect = self.collector.rollout if self._whole else self.collector.collect
         return collect(self.steps, epsilon, version), time.perf_counter() - started
 

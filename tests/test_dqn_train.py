@@ -16,9 +16,12 @@ from tengen import cli
 from tengen.config import load_config
 from tengen.envs.make_worlds import make_worlds
 from tengen.metrics import read_metrics
+from tengen.networks.q_evaluator import QEvaluator
+from tengen.networks.weights import network_weights
 from tengen.rundir import RunDir, checkpoints
 from tengen.selfplay import dqn
 from tengen.selfplay.dqn_config import DqnTrainConfig
+from tengen.selfplay.world_rollouts import Actor
 
 SMALL = """
 kind: dqn
@@ -66,11 +69,9 @@ class Killed(BaseException):
     """As if the process had been killed right after a checkpoint."""
 
 
-@pytest.mark.parametrize("prioritised", [False, True])
-def test_a_run_taken_up_again_ends_as_if_never_interrupted(recipe, tmp_path, monkeypatch, prioritised):
-    config = small(
-        recipe, f"replay.prioritised={str(prioritised).lower()}", "checkpoint.every_minutes=0.00001"
-    )
+@pytest.mark.parametrize("option", ["seed=0", "replay.prioritised=true", "network.noisy=true"])
+def test_a_run_taken_up_again_ends_as_if_never_interrupted(recipe, tmp_path, monkeypatch, option):
+    config = small(recipe, option, "checkpoint.every_minutes=0.00001")
     with RunDir.create(tmp_path / "whole", "game: x") as run:
         assert dqn.train(config, run, NoJudge())
     saves = []
@@ -115,6 +116,17 @@ def test_a_run_leaves_what_it_promises(recipe, tmp_path, capsys):
     assert json.loads((run / "best" / "evaluations.json").read_text())["mean"] == row["evaluation/mean"]
     assert cli.main(["evaluate", f"dqn:{run}/latest", "gym/CartPole-v1", "--episodes", "2", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["episodes"] == 2
+
+
+def test_noise_in_the_weights_explores_without_epsilon(recipe):
+    still = np.zeros(4, np.float32)
+    for noisy in (True, False):
+        actor = Actor(small(recipe, f"network.noisy={str(noisy).lower()}", "rollouts.steps=60"), seed=1)
+        played, _ = actor.collect(network_weights(actor.evaluator._master), 0, still)
+        seen = played.frames.reshape(-1, 1, 4)
+        greedy = QEvaluator(actor.evaluator._master)(seen).argmax(1)
+        assert (greedy != played.actions.reshape(-1)).any() == noisy
+        actor.close()
 
 
 @pytest.mark.slow
@@ -178,6 +190,21 @@ def test_ray_actors_feed_one_learner_each_with_its_own_epsilon(recipe, tmp_path)
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(recipe, tmp_path, capsys, overrides, sentence):
     assert cli.main(["train", recipe, "--run", str(tmp_path / "run"), *overrides]) == 2
+    error = capsys.readouterr().err.strip()
+    assert sentence in error and len(error.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("learner.minibatches=7", "learner.minibatches 7 does not divide a rollout of 1024 steps"),
+        ("network.noisy=true", "PQN explores by epsilon"),
+        ("learner.compile=true", "learner.compile: unknown key"),
+    ],
+)
+def test_what_pqn_cannot_do_is_refused_before_anything_is_made(tmp_path, capsys, override, sentence):
+    assert cli.main(["train", "configs/pqn.yaml", "--run", str(tmp_path / "run"), override]) == 2
     error = capsys.readouterr().err.strip()
     assert sentence in error and len(error.splitlines()) == 1
     assert not (tmp_path / "run").exists()

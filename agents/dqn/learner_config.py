@@ -53,8 +53,6 @@ class OptimizerConfig(ConfigModel):
     """Greatest norm of the whole gradient; 0 sets no bound."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 1
     """Cores of the learner; 0 is all."""
-    compile: bool | Literal["auto"] = "auto"
-    """Use torch.compile for the losses and their gradients; auto leaves it to the run."""
     precision: Precision = "auto"
     """Of forward and backward passes; auto is bfloat16 where the hardware is made for it."""
 
@@ -87,6 +85,8 @@ class LearnerConfig(OptimizerConfig):
     """Of head q: half the squared error, with huber linear beyond 1."""
     kappa: NotNegative = 1.0
     """Of heads qr and iqn: where the quantile loss turns from square to linear; 0 is linear throughout."""
+    compile: bool | Literal["auto"] = "auto"
+    """Use torch.compile for the losses and their gradients; auto does not, since a CPU gains nothing."""
     target_period: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = 2_000
     """Gradient steps between two copies to the target network."""
     target_polyak: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -133,6 +133,8 @@ def _fault(network: QNetworkConfig, learner: LearnerConfig | PqnLearnerConfig) -
     if isinstance(learner, PqnLearnerConfig):
         if head != "q":
             return f"PQN learns expected returns, and network.head is {head}; set network.head to q"
+        if network.noisy:
+            return "PQN explores by epsilon, not by noise in the weights; set network.noisy to false"
         if network.normalisation != "layer":
             return (
                 "PQN has no target network and is stable by layer normalisation; network.normalisation is "
