@@ -1,24 +1,24 @@
-"""Ratings of a training run's checkpoints against baselines and one another, beside training."""
+"""Ratings of a training run's checkpoints against baselines and its league."""
 
 import json
 import re
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import NamedTuple
 
 from tengen.agents.base import Agent
 from tengen.agents.mcts.agent import MctsAgent
 from tengen.agents.mcts.config import SearchConfig
 from tengen.agents.mcts.evaluators import NetworkLeaves
-from tengen.agents.registry import make_agent
+from tengen.agents.registry import AgentSpec, make_agent, parse_agent
 from tengen.console import Progress
 from tengen.envs import Position, make_game
-from tengen.errors import TengenError
 from tengen.files import atomic_write_bytes
+from tengen.league.entrants import content_id
+from tengen.league.manager import ANCHOR, League, Member
 from tengen.league.match import MatchResult, play_match
 from tengen.league.notation import game_suffix, game_text
-from tengen.league.ratings import Result, elo_ratings
 from tengen.machine import usable_cores
 from tengen.networks.checkpoint import load_checkpoint
 from tengen.networks.evaluator import NetworkEvaluator
@@ -26,92 +26,161 @@ from tengen.networks.paths import STATE
 from tengen.rundir import RunDir, checkpoints
 from tengen.selfplay.config import TrainConfig
 
-ANCHOR = "random"
-GAMES_KEPT = 2  # of each match beside training
-RESULTS = "evaluations.json"
+GAMES_KEPT = 2  # of each match beside training, as files; the store keeps all
 
 
 class Pair(NamedTuple):
     """A match to play."""
 
     label: str
-    first: Agent
-    second: Agent
+    first: Member
+    second: Member
+
+
+class Evaluation(NamedTuple):
+    """Matches of a checkpoint under way, played by a thread of its own."""
+
+    newest: Member
+    pairs: list[Pair]
+    rated: int  # the first so many are the newest's own
+    matches: Future[list[MatchResult]]
 
 
 class LeagueJudge:
-    """Plays the newest checkpoint against the configured opponents and its last rated self."""
+    """Plays the newest checkpoint against the configured opponents, its last rated self and the league."""
 
     def __init__(self, config: TrainConfig, run: RunDir) -> None:
         self.config = config
         self.run = run
         self.game = make_game(config.game)
-        self.results: list[Result] = []
-        self._previous: int | None = None  # update of the last rated checkpoint
         for opponent in config.evaluation.opponents:
             make_agent(opponent, self.game).close()  # faults are told before training, not after
-        self._load()
+        self.league = League(run.path, self.game.name)
+        latest = run.latest_checkpoint()
+        self.league.forget_after(latest[0] if latest else 0)
+        self._thread = ThreadPoolExecutor(1, "judge")
+        self._under_way: Evaluation | None = None
+        self._closed = False
 
-    def rate(self, update: int, progress: Progress, stop: Callable[[], bool]) -> dict[str, float]:
-        """Matches of checkpoint `update`; prints a line and returns scores and ratings for the log.
+    # --- beside training ----------------------------------------------------------------------------------
 
-        Once `stop` says True the evaluation is dropped, and there is nothing to return.
+    def begin(self, update: int, stop: Callable[[], bool]) -> None:
+        """Start the matches of checkpoint `update`; while earlier ones are under way it is passed over.
+
+        Once `stop` says True they are dropped.
         """
+        if self._under_way is not None:
+            return
         config = self.config.evaluation
-        pairs = [Pair(name, self._player(update), self._baseline(name)) for name in config.opponents]
-        if self._previous is not None and self._previous in checkpoints(self.run.path):
-            pairs.append(Pair("previous", self._player(update), self._player(self._previous)))
+        newest = self._snapshot(update)
+        baselines = {name: self._baseline(name) for name in config.opponents}
+        pairs = [Pair(name, newest, member) for name, member in baselines.items()]
+        before = [m for m in self.league.snapshots() if m.update < update and self._is_there(m)]
+        if before:
+            pairs.append(Pair("previous", newest, before[-1]))
+        if config.pool and len(before) > 1:
+            chosen = self.league.tests(newest, config.pool, config.games, but=[before[-1].name])
+            pairs += [Pair(m.name, newest, m) for m in chosen if self._is_there(m)]
         rated = len(pairs)
-        if not self.results:  # let every baseline play random once, so that the scale has no gaps
-            known = [name for name in config.opponents if name != ANCHOR]
-            pairs += [Pair(name, self._baseline(name), self._baseline(ANCHOR)) for name in known]
-        found = self._play(pairs, config.games, self.config.seed + update, stop)
-        if stop() or not rated:
-            return {}
-        scores = {pair.label: match.score for pair, match in zip(pairs[:rated], found, strict=False)}
-        self.results += [Result(m.first, m.second, m.wins, m.draws, m.losses) for m in found]
-        self._previous = update
-        self._save()
-        for pair, match in zip(pairs[:rated], found, strict=False):
-            self._save_games(update, pair.label, match)
-        ratings = elo_ratings(self.results, ANCHOR)
-        rating, error = ratings[self._name(update)]
-        known_ratings = "".join(f", {n} {ratings[n][0]:.0f}" for n in config.opponents if n != ANCHOR)
-        words = [f"{'itself before' if name == 'previous' else name} {s:.0%}" for name, s in scores.items()]
-        line = (
-            f"update {update}: rating {rating:.0f} (random 0{known_ratings}); "
-            f"scores against {', '.join(words)}"
+        if not self.league.results():  # let every baseline play random once, so that the scale has no gaps
+            random = self._baseline(ANCHOR)
+            pairs += [Pair(name, m, random) for name, m in baselines.items() if name != ANCHOR]
+        matches = self._thread.submit(
+            self._play, pairs, config.games, self.config.seed + update, lambda: self._closed or stop()
         )
+        self._under_way = Evaluation(newest, pairs, rated, matches)
+
+    def finished(self, progress: Progress, stop: Callable[[], bool], wait: bool) -> dict[str, float]:
+        """What the matches begun last came to, once they are over: scores and ratings for the log.
+
+        Keeps their games, decides whether the checkpoint joins the league, and prints a line.
+        """
+        found = self._under_way
+        if found is None or not (wait or found.matches.done()):
+            return {}
+        self._under_way = None
+        matches = found.matches.result()
+        if stop() or not found.rated:
+            return {}
+        return self._take_up(found, matches, progress)
+
+    def close(self) -> None:
+        """Drop what is under way."""
+        self._closed = True
+        self._thread.shutdown()
+        self._closed = False
+
+    # --- the parts ----------------------------------------------------------------------------------------
+
+    def _take_up(self, found: Evaluation, matches: list[MatchResult], progress: Progress) -> dict[str, float]:
+        config, update = self.config.evaluation, found.newest.update
+        for pair, match in zip(found.pairs, matches, strict=True):
+            for member in (pair.first, pair.second):
+                if member.role == "baseline":
+                    self.league.add(member)
+            self.league.record(pair.first, pair.second, match, f"update {update}", self.config.seed + update)
+            self._save_games(update, pair.label, match)
+        own = list(zip(found.pairs[: found.rated], matches, strict=False))
+        pool = [match for pair, match in own if pair.second.is_snapshot]
+        games = sum(match.games for match in pool)
+        against_pool = sum(match.score * match.games for match in pool) / games if games else None
+        rated_before = [m for m in self.league.snapshots() if m.id != found.newest.id]
+        due = (len(rated_before) + 1) % config.join_every == 0
+        why = self.league.why_joins(against_pool, due=due, beats=config.join_score)
+        self.league.add(replace(found.newest, pooled=bool(why), why=why))
+
+        scores = {pair.label: match.score for pair, match in own}
+        ratings = self.league.ratings()
+        rating, error = ratings[found.newest.id]
+        baselines = {m.name: ratings[m.id][0] for _, _, m in found.pairs if not m.is_snapshot}
+        known = "".join(f", {name} {elo:.0f}" for name, elo in baselines.items() if name != ANCHOR)
+        words = [f"{'itself before' if name == 'previous' else name} {s:.0%}" for name, s in scores.items()]
+        line = f"update {update}: rating {rating:.0f} (random 0{known}); scores against {', '.join(words)}"
         progress.say(line)
         self.run.log(line)
-        return {f"score/{name}": s for name, s in scores.items()} | {"rating": rating, "rating_error": error}
+        logged = {f"score/{pair.label}": m.score for pair, m in own if pair.label in _kept(config.opponents)}
+        if against_pool is not None:
+            logged["score/pool"] = against_pool
+        return logged | {"rating": rating, "rating_error": error, "rating_update": float(update)}
 
     def final_table(self) -> list[MatchResult]:
         """The finished network against each opponent and against itself at a third of the training."""
         steps = list(checkpoints(self.run.path))
-        pairs = [
-            Pair(name, self._player(steps[-1]), self._baseline(name))
-            for name in self.config.evaluation.opponents
-        ]
+        newest = self._snapshot(steps[-1])
+        pairs = [Pair(name, newest, self._baseline(name)) for name in self.config.evaluation.opponents]
         younger = younger_self(self.run)
         if younger is not None and younger != steps[-1]:
             label = f"itself at update {younger} of {steps[-1]}"
-            pairs.append(Pair(label, self._player(steps[-1]), self._player(younger, label)))
-        return self._play(pairs, self.config.evaluation.final_games, self.config.seed + 1000)
+            pairs.append(Pair(label, newest, replace(self._snapshot(younger), name=label)))
+        return self._play(
+            pairs, self.config.evaluation.final_games, self.config.seed + 1000, threads=usable_cores()
+        )
 
     def _play(
-        self, pairs: Sequence["Pair"], games: int, seed: int, stop: Callable[[], bool] | None = None
+        self,
+        pairs: Sequence[Pair],
+        games: int,
+        seed: int,
+        stop: Callable[[], bool] | None = None,
+        threads: int | None = None,
     ) -> list[MatchResult]:
-        """Every pair's match, as many at once as there are cores."""
+        """Every pair's match, so many at once as the configuration gives cores to."""
 
         def match(pair: Pair) -> MatchResult:
-            found = play_match(self.game, pair.first, pair.second, games, seed=seed, stop=stop)
-            pair.first.close()
-            pair.second.close()
-            return found
+            first, second = self._player(pair.first), self._player(pair.second)
+            try:
+                return play_match(self.game, first, second, games, seed=seed, stop=stop)
+            finally:
+                first.close()
+                second.close()
 
-        with ThreadPoolExecutor(usable_cores()) as pool:
+        with ThreadPoolExecutor(self._threads() if threads is None else threads) as pool:
             return list(pool.map(match, pairs))
+
+    def _threads(self) -> int:
+        config = self.config.evaluation
+        share = usable_cores() // 4 if config.beside else usable_cores()
+        return config.threads or max(1, share)
 
     def _save_games(self, update: int, label: str, match: MatchResult) -> None:
         """The first pair of games of a match, for people to look at."""
@@ -127,48 +196,47 @@ class LeagueJudge:
             text = game_text(self.game, played, players, record.result)
             atomic_write_bytes(self.run.path / "games" / file, text.encode())
 
-    def _baseline(self, name: str) -> Agent:
-        return make_agent(name, self.game, seed=self.config.seed)
+    # --- players ------------------------------------------------------------------------------------------
 
-    def _load(self) -> None:
-        """Take up the results of a resumed run, up to its newest checkpoint. Raises TengenError."""
-        path = self.run.path / RESULTS
-        latest = self.run.latest_checkpoint()
-        if latest is None or not path.is_file():
-            return
-        try:
-            found = [Result(**row) for row in json.loads(path.read_text())]
-            self.results = [r for r in found if _update(r.first) <= latest[0]]
-            rated = [_update(r.first) for r in self.results]
-        except (ValueError, TypeError, AttributeError) as error:
-            raise TengenError(
-                f"{path}: is damaged ({str(error).splitlines()[0]}); remove it to rate the run anew"
-            ) from error
-        self._previous = max(rated, default=0) or None
+    def _baseline(self, name: str) -> Member:
+        return Member(name, content_id(parse_agent(name), self.game), "baseline", name)
 
-    def _save(self) -> None:
-        rows = [asdict(result) for result in self.results]
-        atomic_write_bytes(self.run.path / RESULTS, json.dumps(rows).encode())
-
-    def _name(self, update: int) -> str:
-        return f"update {update}"
-
-    def _player(self, update: int, name: str | None = None) -> Agent:
-        network, _ = load_checkpoint(checkpoints(self.run.path)[update], self.game)
-        search = SearchConfig(
-            rule=self.config.search.rule if self.config.evaluation.simulations else "puct",
-            simulations=max(1, self.config.evaluation.simulations),
-            considered=16,
+    def _snapshot(self, update: int) -> Member:
+        """A checkpoint as a member; alike in two runs only where weights and search are alike."""
+        folder = checkpoints(self.run.path)[update]
+        loop = json.loads((folder / STATE).read_text())["extra"]["loop"]
+        search = {"sims": str(self.config.evaluation.simulations), "rule": self._search().rule}
+        spec = AgentSpec(str(folder), "mcts", str(folder), search)
+        return Member(
+            name=f"update {update}",
+            id=content_id(spec, self.game),
+            role="main",
+            agent=str(folder.relative_to(self.run.path)),
+            update=update,
+            games=int(loop.get("games", 0)),
+            seconds=float(loop.get("seconds", 0.0)),
         )
+
+    def _search(self) -> SearchConfig:
+        simulations = self.config.evaluation.simulations
+        rule = self.config.search.rule if simulations else "puct"
+        return SearchConfig(rule=rule, simulations=max(1, simulations), considered=16)
+
+    def _is_there(self, member: Member) -> bool:
+        return (self.run.path / member.agent).is_dir()
+
+    def _player(self, member: Member) -> Agent:
+        if not member.is_snapshot:
+            return make_agent(member.agent, self.game, seed=self.config.seed)
+        network, _ = load_checkpoint(self.run.path / member.agent, self.game)
         leaves = NetworkLeaves(NetworkEvaluator(network, threads=1))
-        return MctsAgent(
-            name or self._name(update), self.game, leaves, search, seed=self.config.seed + update
-        )
+        seed = self.config.seed + member.update
+        return MctsAgent(member.name, self.game, leaves, self._search(), seed=seed)
 
 
-def _update(player: str) -> int:
-    """The update of a checkpoint's name, 0 for other players."""
-    return int(player.removeprefix("update ")) if player.startswith("update ") else 0
+def _kept(opponents: Sequence[str]) -> set[str]:
+    """Labels whose scores have a curve of their own; those of members of the league come and go."""
+    return {*opponents, "previous"}
 
 
 def younger_self(run: RunDir) -> int | None:

@@ -29,10 +29,13 @@ from tengen.selfplay.rollouts import make_rollouts
 
 
 class Judge(Protocol):
-    """Who rates the network beside training."""
+    """Who rates the network, between two updates or beside training."""
 
-    def rate(self, update: int, progress: Progress, stop: Callable[[], bool]) -> dict[str, float]:
-        """Play matches with the run's newest checkpoint; returns metrics for the log, none once stopped."""
+    def begin(self, update: int, stop: Callable[[], bool]) -> None:
+        """Start matches of the run's newest checkpoint; they are dropped once `stop` says True."""
+
+    def finished(self, progress: Progress, stop: Callable[[], bool], wait: bool) -> dict[str, float]:
+        """Metrics for the log of matches that are over since the last call, or that it waits for."""
 
 
 def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resume: bool = False) -> bool:
@@ -75,13 +78,28 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
                 due = clock.due()
                 if due.save:
                     save(saved, run, rollouts, mark=due.keep)
-                if due.rate and judge is not None:
-                    metrics |= judge.rate(clock.update, progress, lambda: interrupt.stop_requested)
+                if judge is not None:
+                    metrics |= rated(judge, clock, due.rate, config.evaluation.beside, progress, interrupt)
                 run.append_metrics({"step": clock.update, **metrics})
             if (newest := run.latest_checkpoint()) is None or newest[0] != clock.update:
                 save(saved, run, rollouts)
     run.log(f"{'finished' if clock.is_over else 'stopped'} at update {clock.update}, saved")
     return clock.is_over
+
+
+def rated(
+    judge: Judge, clock: RunClock, due: bool, beside: bool, progress: Progress, interrupt: GracefulInterrupt
+) -> dict[str, float]:
+    """Metrics of the checkpoints rated by now. Beside training nothing is waited for before the end."""
+
+    def stop() -> bool:
+        return interrupt.stop_requested
+
+    found = judge.finished(progress, stop, wait=clock.is_over)
+    if due:
+        judge.begin(clock.update, stop)
+        found |= judge.finished(progress, stop, wait=not beside or clock.is_over)
+    return found
 
 
 def learn(

@@ -111,6 +111,16 @@ class EvaluationConfig(ConfigModel):
     """Of the network's search."""
     opponents: list[str] = Field(default_factory=lambda: ["random"])
     """Agent strings."""
+    beside: bool = False
+    """Play while training goes on, on the cores of `threads`; else training waits."""
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Matches played at once, a core each; 0 is one a core, and with `beside` a quarter of them."""
+    pool: Annotated[int, Field(ge=0, le=100)] = 1
+    """Older members of the run's league that the newest meets besides, where games tell most."""
+    join_every: Count = 1
+    """Of so many rated networks one joins the league in any case."""
+    join_score: Fraction = 0.55
+    """The others join where they score so much against the members that they meet."""
     final_games: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Games per opponent of the table at the end of the run; 0 is no table."""
 

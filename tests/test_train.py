@@ -15,6 +15,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from tengen import cli
+from tengen.league.store import Store
 from tengen.metrics import read_metrics
 from tengen.rundir import RunDir, checkpoints
 from tengen.selfplay.resume import OPTIMIZER
@@ -292,10 +293,23 @@ def test_ratings_go_on_where_a_run_left_off(recipe, tmp_path, capsys):
     run = tmp_path / "run"
     assert cli.main(["train", recipe, "--run", str(run), "stop.updates=1"]) == 0
     assert cli.main(["train", "--resume", str(run), "stop.updates=2"]) == 0
-    rows = json.loads((run / "evaluations.json").read_text())
-    assert [(row["first"], row["second"]) for row in rows] == [
-        ("update 1", "random"), ("update 2", "random"), ("update 2", "update 1")
-    ]  # fmt: skip
+    with Store.open(run / "league.sqlite") as store:
+        met = {frozenset((game.first, game.second)) for game in store.games()}
+    assert met == {
+        frozenset(pair) for pair in (("update 1", "random"), ("update 2", "random"), ("update 2", "update 1"))
+    }
     assert "score/previous" in read_metrics(run)[-1]
-    (run / "evaluations.json").write_text("[{")
-    assert "evaluations.json: is damaged" in fault(capsys, 2, "--resume", str(run), "stop.updates=3")
+    (run / "league.json").write_text("[{")
+    assert "league.json: is damaged" in fault(capsys, 2, "--resume", str(run), "stop.updates=3")
+
+
+def test_matches_beside_training_change_nothing_but_when_they_are_known(recipe, tmp_path):
+    often = ["evaluation.every_minutes=0.00001", "stop.updates=4"]
+    for name, beside in (("waits", "false"), ("beside", "true")):
+        run = str(tmp_path / name)
+        assert cli.main(["train", recipe, "--run", run, f"evaluation.beside={beside}", *often]) == 0
+    assert same(weights(tmp_path / "waits", 4), weights(tmp_path / "beside", 4))
+    last = read_metrics(tmp_path / "beside")[-1]
+    assert last["rating_update"] == 4 and "score/random" in last
+    rated = [row["rating_update"] for row in read_metrics(tmp_path / "waits") if "rating" in row]
+    assert rated == [1, 2, 3, 4]

@@ -20,12 +20,15 @@ def check(config: "TrainConfig") -> None:
 
 def train(config: "TrainConfig", directory: "RunDir", *, resume: bool) -> bool:
     """Train to the end, and print the final table; False where the user stopped it."""
+    from contextlib import closing
+
     from tengen.league.judge import LeagueJudge
     from tengen.selfplay.alphazero import train
 
     judge = LeagueJudge(config, directory)
-    if not train(config, directory, judge, resume=resume):
-        return False
+    with closing(judge):
+        if not train(config, directory, judge, resume=resume):
+            return False
     if config.evaluation.final_games:
         _final_table(judge, config)
     opponent = f"mcts:{directory.path}/latest?sims=100"
