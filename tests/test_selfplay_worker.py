@@ -180,7 +180,7 @@ def test_training_keeps_its_ratio_to_self_play():
         games, _ = player.collect(96)
         replay.add(games)
         losses = learn(learner, replay, clock, games.positions, rng)
-        clock.count(games)
+        clock.count(len(games))
         if replay.positions < 200:
             assert clock.steps == 0 and not losses
         else:

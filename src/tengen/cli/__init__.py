@@ -6,7 +6,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from tengen import __version__
@@ -15,7 +15,7 @@ from tengen.words import did_you_mean
 
 #: Command -> what it does. The module of the same name here has add_parser(subparsers) and run(args) -> int.
 COMMANDS = {
-    "train": "learn a game by self-play",
+    "train": "learn a game from a recipe",
     "play": "play against an agent in the terminal",
     "match": "let two agents play each other",
     "tournament": "let many agents play each other, and rate them",
@@ -43,9 +43,23 @@ class Parser(argparse.ArgumentParser):
         raise TengenError(f"{message}; see '{self.prog} --help'")
 
 
+class Formatter(argparse.HelpFormatter):
+    """Leaves room for the longest command, which argparse counts short by its indentation."""
+
+    def add_arguments(self, actions: Iterable[argparse.Action]) -> None:
+        """See argparse."""
+        super().add_arguments(actions)
+        self._action_max_length += self._indent_increment
+
+
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """The parser with the arguments of one command; of the others only name and summary."""
-    parser = Parser(prog="tengen", description="Game-playing reinforcement learning.", epilog=EPILOG)
+    parser = Parser(
+        prog="tengen",
+        description="Game-playing reinforcement learning.",
+        epilog=EPILOG,
+        formatter_class=Formatter,
+    )
     parser.add_argument("--version", action="version", version=f"tengen {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, summary in COMMANDS.items():
