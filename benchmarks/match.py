@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tengen.agents.base import Agent
 from tengen.agents.random import RandomAgent
-from tengen.benchmarks.measuring import spread_out, whole
+from tengen.benchmarks.measuring import span, spread_out, whole
 from tengen.envs.game import Floats, Game, Ints, States
 
 
@@ -44,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--channels", type=whole(1, 4096), default=64, help="default: %(default)s")
     parser.add_argument("--games", type=whole(2, 100_000), default=200, help="of two networks' policies")
     parser.add_argument("--turns", type=whole(1, 1000), default=5, help="of each side (default: %(default)s)")
+    parser.add_argument(
+        "--seconds", type=span(3600), default=2.0, help="processor time of a turn, at least (%(default)s)"
+    )
+    parser.add_argument(
+        "--random-games", type=whole(2), default=2000, help="of the tournament (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> dict[str, float]:
@@ -56,7 +62,7 @@ def run(args: argparse.Namespace) -> dict[str, float]:
     return {
         "ms_per_ply": own_cost(game),
         **gtp_cost(game),
-        "games_per_minute": tournament_rate(args.game),
+        "games_per_minute": tournament_rate(args.game, args.random_games),
         **policies(game, args),
     }
 
@@ -94,7 +100,7 @@ def gtp_cost(game: Game, games: int = 8) -> dict[str, float]:
     return {"gtp_ms_per_ply": 1000 * own / plies}
 
 
-def tournament_rate(game: str, games: int = 2000) -> float:
+def tournament_rate(game: str, games: int) -> float:
     """Games a minute between two random players, each in the store before it counts."""
     from tengen.league.store import Store
     from tengen.league.tournament import Tournament
@@ -128,13 +134,14 @@ def policies(game: Game, args: argparse.Namespace) -> dict[str, float]:
     selfplay = self_play(game, networks[0])
     match()
     selfplay()
-    rates = np.array([[per_cpu_second(match), per_cpu_second(selfplay)] for _ in range(args.turns)])
+    sides, turns = (match, selfplay), range(args.turns)
+    rates = np.array([[per_cpu_second(side, args.seconds) for side in sides] for _ in turns])
     ratio = float(np.median(rates[:, 0] / rates[:, 1]))
     ours, theirs = np.median(rates, 0)
     return {"ratio": ratio, "evaluations_per_s": float(ours), "selfplay_evaluations_per_s": float(theirs)}
 
 
-def per_cpu_second(work: Callable[[], int], seconds: float = 2.0) -> float:
+def per_cpu_second(work: Callable[[], int], seconds: float) -> float:
     """What a call does, per second of this process's time: other processes slow both sides down unevenly."""
     began, done = time.process_time(), 0
     while time.process_time() - began < seconds:

@@ -158,6 +158,15 @@ def test_selfplay_by_threads_and_by_ray(capsys):
     assert 4 <= figures["positions_per_game"] <= 42
 
 
+def test_what_a_match_costs_is_measured(capsys):
+    quick = ("--games", "4", "--turns", "1", "--seconds", "0.01", "--random-games", "4")
+    figures = bench(capsys, "match", "--game", "connect4", *TINY_NET, *quick)
+    assert 0 < figures["ms_per_ply"] < 1 and figures["games_per_minute"] > 0
+    assert figures["ratio"] == pytest.approx(
+        figures["evaluations_per_s"] / figures["selfplay_evaluations_per_s"]
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
