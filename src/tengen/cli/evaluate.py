@@ -18,7 +18,7 @@ def add_parser(subparsers: Any) -> None:
         "evaluate",
         help="measure an agent's score in a world such as atari/Pong",
         description="Play whole episodes in worlds of their own, with fixed seeds, and print the mean of "
-        "their raw scores with its 95 %% interval. A dqn agent leaves one action in a thousand to chance; "
+        "their raw scores with its 95 % interval. A dqn agent leaves one action in a thousand to chance; "
         "'?epsilon=0' makes it greedy.",
     )
     parser.add_argument("agent", metavar="AGENT", help="an agent (see 'tengen agents')")

@@ -19,7 +19,7 @@ def add_parser(subparsers: Any) -> None:
         help="let many agents play each other, and rate them",
         description="Play a tournament as a configuration says, or a round robin of some agents. Every game "
         "is kept in a store as it ends; the same command goes on where it stopped, and several may share the "
-        "work. Prints Elo with 95 %% errors and LOS, the likelihood to be better than the next.",
+        "work. Prints Elo with 95 % errors and LOS, the likelihood to be better than the next.",
     )
     parser.add_argument(
         "config", metavar="CONFIG", nargs="?", help="a YAML file, or the name of one that ships"
