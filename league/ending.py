@@ -87,7 +87,7 @@ def forfeit(game: Game, player: int, limits: Limits, kind: str, words: str) -> E
     details = {"fault": kind, "player": player, "said": words}
     if limits.faults == "void":
         return Ending(None, "void", f"{FAULT}{kind}", details)
-    return won_by(game, 1 - player, f"{FAULT}{kind}", "F", details)
+    return won_by(game, 1 - player, f"{FAULT}{kind}", "T" if kind == "time" else "F", details)
 
 
 class Watch:
