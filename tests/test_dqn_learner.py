@@ -200,6 +200,16 @@ def test_the_target_network_follows_by_period_or_share():
     torch.testing.assert_close(next(drifting.target.network.parameters()), wanted)
 
 
+def test_a_target_that_the_saved_run_had_not_begins_as_its_network():
+    without = make(target_period=None)
+    without.step(corridor(8, 0))
+    resumed = make(target_period=5)
+    resumed.restore(without.tensors(), without.steps)
+    assert resumed.target is not None
+    for name, value in without.network.state_dict().items():
+        assert torch.equal(value, resumed.target.tensors()[name]), name
+
+
 def test_running_statistics_are_kept_in_full_precision():
     learner = make({"normalisation": "batch", "hidden": 16}, SCREEN)
     metrics, _ = learner.step(screens(4))

@@ -223,6 +223,22 @@ def test_another_worlds_run_is_not_taken_up(recipe, tmp_path, capsys):
     assert "game cannot change in a run" in capsys.readouterr().err
 
 
+def test_values_that_a_saved_run_cannot_have_leave_it_as_it_was(recipe, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert cli.main(["train", recipe, "--run", str(run), "stop.steps=256"]) == 0
+    before = (run / "config.yaml").read_text()
+    for wrong, reason in {
+        "rollouts.worlds=2": "4 of gym/CartPole-v1, but 2 are to go on",
+        "worlds.stack=2": "stacked frames 1",
+        "learner.optimizer=rmsprop": "learner.optimizer should stay as it was",
+    }.items():
+        assert cli.main(["train", "--resume", str(run), "stop.steps=400", wrong]) == 2
+        assert reason in capsys.readouterr().err
+        assert (run / "config.yaml").read_text() == before
+    assert cli.main(["train", "--resume", str(run), "stop.steps=288"]) == 0
+    assert "steps: 288" in (run / "config.yaml").read_text()
+
+
 def test_worlds_are_those_of_the_configuration(recipe):
     worlds = make_worlds(small(recipe).game, 2, seed=0, config=small(recipe).worlds)
     assert worlds.spec.name == "gym/CartPole-v1" and worlds.reset().shape == (2, 1, 4)

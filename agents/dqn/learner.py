@@ -196,8 +196,9 @@ class DqnLearner:
         return {name: value.detach().cpu().clone().contiguous() for name, value in found.items()}
 
     def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None:
-        """Go on from `tensors` of an earlier learner of the same shape."""
+        """Go on from `tensors` of an earlier learner of the same shape; a new target follows from here."""
         self._descent.restore(tensors, steps)
         if self.target is not None:
-            self.target.network.load_state_dict(under(tensors, "target."))
+            weights = under(tensors, "target.") or self.network.state_dict()
+            self.target.network.load_state_dict(weights)
             self.target.pull()

@@ -7,8 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from tengen.agents.dqn.learner_config import OptimizerConfig
+from tengen.errors import TengenError
 from tengen.networks.layers.decay import decay_groups
 from tengen.networks.lean import spare_the_compiler
+
+#: What Adam and its kin keep of a weight.
+ADAMS = {"exp_avg", "exp_avg_sq", "step"}
 
 
 class CentredRMSProp(torch.optim.Optimizer):
@@ -92,7 +96,13 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Take over what `optimizer_tensors` gave."""
+    """Take over what `optimizer_tensors` gave. Raises TengenError where that is another kind's."""
+    ours = {"mean", "square", "step"} if isinstance(optimizer, CentredRMSProp) else ADAMS
+    if tensors and (saved := {name.partition(".")[2] for name in tensors}) != ours:
+        raise TengenError(
+            f"the saved optimizer keeps {', '.join(sorted(saved))} of each weight, this run's "
+            f"{', '.join(sorted(ours))}: learner.optimizer should stay as it was"
+        )
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Any]] = {}
     for name, value in tensors.items():

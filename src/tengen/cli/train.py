@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _resume(path: Path, overrides: list[str]) -> int:
-    """Go on with a run; overrides (not of game and network) are kept in its config.yaml."""
+    """Go on with a run; overrides (not of game and network) stay in its config.yaml if they fit."""
     from tengen.config import load_config, to_yaml
     from tengen.files import atomic_write_text
     from tengen.rundir import RunDir
@@ -71,9 +71,16 @@ def _resume(path: Path, overrides: list[str]) -> int:
     _runner(config).check(config)
     with RunDir.open(path) as directory:
         directory.keep = config.checkpoint.keep
-        if config != before:
-            atomic_write_text(file, to_yaml(config))
-        return _train(config, directory, resume=True)
+        if config == before:
+            return _train(config, directory, resume=True)
+        text, taken_up = file.read_text("utf-8"), directory.latest_checkpoint()
+        atomic_write_text(file, to_yaml(config))
+        try:
+            return _train(config, directory, resume=True)
+        except BaseException:
+            if directory.latest_checkpoint() == taken_up:  # which does not fit them, or they failed at once
+                atomic_write_text(file, text)
+            raise
 
 
 def _runner(config: "RunConfig") -> Any:
