@@ -21,7 +21,7 @@ class Agent(abc.ABC):
     needs_history = False
     """Whether `follow` must be called: what a position alone tells is not enough."""
     last_values: Floats | None = None
-    """What it thinks of the states [B] of its last `choose`, for the side to move; None if it does not say."""
+    """What it thinks of the states [B] of its last `choose`, for the side to move; None: it does not say."""
 
     def start(self, game: Game, slots: int) -> None:
         """Get ready for games at boards 0 .. slots - 1, forgetting earlier ones."""

@@ -34,3 +34,12 @@ def keep_freed_memory() -> None:
     (mallopt(3), M_MMAP_THRESHOLD): so one is freed.
     """
     torch.empty(31 << 20, dtype=torch.uint8)
+
+
+def flush_denormals() -> None:
+    """Let the calling thread take numbers below 1e-38 for zero; costs less than a microsecond.
+
+    The moments of an optimizer decay towards zero wherever gradients stay away, as behind units that are
+    silent, and arithmetic with what is left is forty times slower on CPUs.
+    """
+    torch.set_flush_denormal(True)

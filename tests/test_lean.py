@@ -1,7 +1,12 @@
-"""torch's compiler is not loaded by those who do not compile."""
+"""The compiler of torch is not loaded without need, and numbers near zero cost no more than others."""
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+from tengen.networks.threads import flush_denormals
 
 SCRIPT = """
 import sys, torch
@@ -22,3 +27,17 @@ assert (before - layer.weight).abs().min() > 0
 def test_an_optimizer_is_made_without_the_compiler_and_works() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_decays_below_the_normal_numbers_is_zero_where_asked_for() -> None:
+    def smallest() -> float:
+        return float(torch.full((64,), 1e-30).mul(1e-9).max())
+
+    def asked() -> float:
+        flush_denormals()
+        return smallest()
+
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        assert one.submit(smallest).result() > 0
+        assert other.submit(asked).result() == 0
+        assert one.submit(smallest).result() > 0  # each thread for itself

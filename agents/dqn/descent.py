@@ -18,7 +18,7 @@ from tengen.agents.dqn.precision import WorkingCopy
 from tengen.errors import TengenError
 from tengen.networks.hardware import choose_precision
 from tengen.networks.q import QNetwork
-from tengen.networks.threads import keep_freed_memory
+from tengen.networks.threads import flush_denormals, keep_freed_memory
 
 
 class Descent:
@@ -54,6 +54,7 @@ class Descent:
 
         Raises TengenError, and makes no step, when the loss is no number any more.
         """
+        flush_denormals()
         value = loss.item()
         if not math.isfinite(value):
             raise TengenError(
