@@ -5,15 +5,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tengen.agents.base import Agent
 from tengen.agents.random import RandomAgent
-from tengen.benchmarks.measuring import span, spread_out, whole
+from tengen.benchmarks.measuring import span, whole
 from tengen.envs.game import Floats, Game, Ints, States
+
+if TYPE_CHECKING:
+    from tengen.networks.spec import NetworkConfig
 
 
 class Timed(Agent):
@@ -131,7 +134,7 @@ def policies(game: Game, args: argparse.Namespace) -> dict[str, float]:
         play_match(game, first, second, args.games, seed=1, parallel=args.games)
         return sum(one.evaluations for one in counts) - before
 
-    selfplay = self_play(game, networks[0])
+    selfplay = self_play(game, size, networks[0])
     match()
     selfplay()
     sides, turns = (match, selfplay), range(args.turns)
@@ -149,31 +152,20 @@ def per_cpu_second(work: Callable[[], int], seconds: float) -> float:
     return done / (time.process_time() - began)
 
 
-def self_play(game: Game, network: Any) -> Callable[[], int]:
-    """Gumbel search as self-play does it, one thread: a move of 192 games at 16 simulations a call."""
+def self_play(game: Game, size: "NetworkConfig", network: Any) -> Callable[[], int]:
+    """Self-play in this thread: each call plays some moves of 192 games, 16 simulations a move."""
     from tengen.agents.mcts.config import SearchConfig
-    from tengen.agents.mcts.evaluators import NetworkLeaves
-    from tengen.agents.mcts.search import Search
+    from tengen.selfplay.config import RolloutsConfig, TrainConfig
+    from tengen.selfplay.worker import SelfPlayWorker
 
-    slots, states = np.arange(192, dtype=np.int32), spread_out(game, 192)
-    states = states[~states["terminal"]]
-    slots = slots[: len(states)]
-    search = Search(
-        game,
-        NetworkLeaves(network),
-        SearchConfig(simulations=16),
-        slots=len(states),
-        rng=np.random.default_rng(1),
-        noisy=True,
+    config = TrainConfig(
+        game=game.name,
+        network=size,
+        search=SearchConfig(simulations=16),
+        rollouts=RolloutsConfig(games=192),
     )
-
-    def move() -> int:
-        before = search.evaluations
-        search.set_roots(slots, states)
-        search.run(slots)
-        return search.evaluations - before
-
-    return move
+    worker = SelfPlayWorker(game, network, config, 1)
+    return lambda: int(worker.collect(384)[1]["evaluations"])
 
 
 class _Counted:
