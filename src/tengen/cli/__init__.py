@@ -19,7 +19,7 @@ COMMANDS = {
     "play": "play against an agent in the terminal",
     "match": "let two agents play each other",
     "tournament": "let many agents play each other, and rate them",
-    "league": "write the games of a store to files, or read results into it",
+    "league": "standings, payoff and history of a run's league; its games to files and back",
     "ratings": "Elo with error bars from results",
     "evaluate": "measure an agent's score in a world such as atari/Pong",
     "watch": "watch an agent play a world such as atari/Pong",

@@ -1,4 +1,4 @@
-"""`tengen league`: the games of a store, out and in."""
+"""`tengen league`: who is in a league and how they fare; the games of its store, out and in."""
 
 import argparse
 from pathlib import Path
@@ -9,15 +9,52 @@ from tengen.errors import TengenError
 STORE = "league.sqlite"  # of a run's folder
 
 
+class Anything(dict[str, Any]):
+    """The actions; whatever else stands in their place is taken too."""
+
+    def __contains__(self, word: object) -> bool:
+        return True
+
+
+class StoreOrAction(argparse._SubParsersAction):
+    """An action, or in its place a store to show."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.names = self.choices
+        self.choices = Anything()  # argparse would refuse a store before this is called
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        if values[0] not in self.names:
+            values = ["show", *values]
+        super().__call__(parser, namespace, values, option_string)
+
+
 def add_parser(subparsers: Any) -> None:
     """Register the command."""
     parser = subparsers.add_parser(
         "league",
-        help="write the games of a store to files, or read results into it",
-        description="Write the games of a store as PGN or CSV (results, for Ordo and BayesElo; White moved "
-        "first), SGF (Go) or PDN (checkers), or add the results of a PGN, PDN or CSV file to it.",
+        help="standings, payoff and history of a run's league; its games to files and back",
+        usage="tengen league STORE [--html FILE] [--json]\n"
+        "       tengen league export STORE --format pgn|csv|sgf|pdn --out DIR [--json]\n"
+        "       tengen league import STORE FILE [--json]",
+        description="Show the league of a training run or a tournament (STORE: its folder, or the file of "
+        "its games): standings, who scores what against whom, ratings over time; with --html as one page "
+        "that needs no network, its games to be played through. Or write the games of a store as PGN or CSV "
+        "(results, for Ordo and BayesElo; White moved first), SGF (Go) or PDN (checkers), or add the results "
+        "of a PGN, PDN or CSV file to it.",
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
+    actions = parser.add_subparsers(
+        dest="action", metavar="STORE|ACTION", required=True, title="actions", action=StoreOrAction
+    )
+    shown = actions.add_parser("show", help="what 'tengen league STORE' does", description="Show a league.")
+    shown.add_argument("store", metavar="STORE", help=f"a run, a folder that holds {STORE}, or such a file")
+    words = {"html": "write one page that opens without a network", "json": "print one JSON object last"}
+    parser.add_argument("--html", metavar="FILE", help=words["html"])
+    parser.add_argument("--json", action="store_true", help=words["json"])
+    # They may stand before STORE as well, and what is said there holds.
+    shown.add_argument("--html", metavar="FILE", help=words["html"], default=argparse.SUPPRESS)
+    shown.add_argument("--json", action="store_true", help=words["json"], default=argparse.SUPPRESS)
     out = actions.add_parser("export", help="write games to files", description="Write a store's games.")
     out.add_argument("store", metavar="STORE", help=f"file of games, or a folder that holds {STORE}")
     out.add_argument("--format", required=True, choices=("pgn", "csv", "sgf", "pdn"))
@@ -30,8 +67,16 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export or import."""
-    return {"export": _export, "import": _import}[args.action](args)
+    """Show, export or import."""
+    return {"show": _show, "export": _export, "import": _import}[args.action](args)
+
+
+def _show(args: argparse.Namespace) -> int:
+    from tengen.cli.league_show import show
+
+    if args.html is not None and not args.html.strip():
+        raise TengenError("--html is empty; it names the file of the page")
+    return show(_file(args.store), args.html, as_json=args.json)
 
 
 def _export(args: argparse.Namespace) -> int:
