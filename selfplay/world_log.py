@@ -70,7 +70,9 @@ class WorldLog:
 
     def _note(self, row: dict[str, float]) -> str:
         """The figures worth a place beside the progress bar."""
-        words = [f"{row['steps']:,.0f} steps", f"{row['steps_per_s']:,.0f} steps/s"]
+        words = [f"{row['steps']:,.0f} steps"]
+        if row["steps_per_s"]:  # the last row follows the last steps by an evaluation
+            words.append(f"{row['steps_per_s']:,.0f} steps/s")
         if self._score is not None:
             words.append(f"score {number(self._score)}")
         if "loss" in row:

@@ -183,6 +183,7 @@ def test_ray_actors_feed_one_learner_each_with_its_own_epsilon(recipe, tmp_path)
         (["network.head=c51", "learner.munchausen={}", "learner.double=false"], "munchausen"),
         (["network.torso=nature"], "nature"),
         (["replay.capacity=100"], "min_steps"),
+        (["replay.capacity=200", "rollouts.worlds=30"], "its capacity should be 240 or more"),
         (["replay.capacity=100000000000"], "capacity"),
         (["learner.batch_sise=3"], "did you mean learner.batch_size?"),
         (["learner.target_polyak=0.5"], "target_polyak"),

@@ -15,10 +15,17 @@ from tengen.agents.dqn import replay_kernels as kernels
 from tengen.agents.dqn.priorities import Floats, Integers, SumTree
 from tengen.agents.dqn.replay_checks import check_state, check_transitions
 from tengen.agents.dqn.replay_config import ReplayConfig
-from tengen.agents.dqn.replay_room import ENTRY, bytes_needed, check_room, frame_bytes, room_for, spec_as_json
+from tengen.agents.dqn.replay_room import (
+    ENTRY,
+    bytes_needed,
+    check_room,
+    frame_bytes,
+    ring_length,
+    room_for,
+    spec_as_json,
+)
 from tengen.agents.dqn.transitions import Batch, Transitions
 from tengen.envs.worlds import WorldSpec
-from tengen.errors import TengenError
 from tengen.files import disk_faults
 
 FRAMES_FILE = "frames.bin"
@@ -44,13 +51,7 @@ class FrameReplay:
         self.spec = spec
         self.config = config
         self.worlds = worlds
-        self.length = config.capacity // worlds
-        least = 2 * (n_step + spec.stack)
-        if self.length < least:
-            raise TengenError(
-                f"a replay of {config.capacity} steps is too small for {worlds} worlds with {n_step} steps a "
-                f"transition: its capacity should be {least * worlds} or more"
-            )
+        self.length = ring_length(spec, config, worlds, n_step)
         self.steps = 0  # ever added
         self._lock = threading.Lock()
         self._file = folder / FRAMES_FILE if config.on_disk and folder is not None else None

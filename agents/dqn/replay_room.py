@@ -41,6 +41,18 @@ def bytes_needed(spec: WorldSpec, config: ReplayConfig) -> int:
     return config.capacity * (frame_bytes(spec) + ENTRY_BYTES) + SumTree.bytes_needed(config.capacity)
 
 
+def ring_length(spec: WorldSpec, config: ReplayConfig, worlds: int, n_step: int) -> int:
+    """Steps kept of each world. Raises TengenError where those are too few for transitions."""
+    length = config.capacity // worlds
+    least = 2 * (n_step + spec.stack)
+    if length < least:
+        raise TengenError(
+            f"a replay of {config.capacity} steps is too small for {worlds} worlds with {n_step} steps a "
+            f"transition: its capacity should be {least * worlds} or more"
+        )
+    return length
+
+
 def check_room(spec: WorldSpec, config: ReplayConfig, file: Path | None = None) -> None:
     """Raise TengenError where memory, or the disk of `file`, cannot take the full replay."""
     on_disk = config.capacity * frame_bytes(spec) if file is not None else 0

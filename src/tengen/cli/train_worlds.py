@@ -11,16 +11,19 @@ if TYPE_CHECKING:
 def check(config: "DqnTrainConfig | PqnTrainConfig") -> None:
     """Whatever does not fit together, before a run directory is made."""
     from tengen.agents.dqn.learner_config import check_combination
-    from tengen.agents.dqn.replay_room import check_room
+    from tengen.agents.dqn.replay_room import check_room, ring_length
     from tengen.envs.make_worlds import world_spec
     from tengen.networks.q import QNetwork
     from tengen.selfplay.dqn_config import DqnTrainConfig
+    from tengen.selfplay.world_rollouts import all_worlds
 
     check_combination(config.network, config.learner)
     spec = world_spec(config.game, config.worlds)
     QNetwork(config.network, spec)
-    if isinstance(config, DqnTrainConfig) and not config.replay.on_disk:
-        check_room(spec, config.replay)
+    if isinstance(config, DqnTrainConfig):
+        ring_length(spec, config.replay, all_worlds(config), config.learner.n_step)
+        if not config.replay.on_disk:
+            check_room(spec, config.replay)
 
 
 def train(config: "DqnTrainConfig | PqnTrainConfig", directory: "RunDir", *, resume: bool) -> bool:
