@@ -12,7 +12,7 @@ from tengen.league.report_svg import MOST_CELLS, chart, drawn_curves, heat_map, 
 from tengen.league.result_files import clean_name
 
 TEMPLATE = Path(__file__).with_name("report.html")
-MOST_OPENINGS = 40
+MOST_OPENINGS = 24
 
 
 def page(report: Report) -> str:
@@ -52,7 +52,8 @@ def _standings(report: Report) -> str:
 def _history(history: History) -> str:
     curves = drawn_curves(history)
     more = _left_out(len(history.curves), len(curves), "curves")
-    return f"<figure>{chart(history)}<figcaption>{legend(curves)}{more}</figcaption></figure>"
+    drawn = f"<div class=wide>{chart(history)}</div>"
+    return f"<figure>{drawn}<figcaption>{legend(curves)}{more}</figcaption></figure>"
 
 
 def _openings(report: Report) -> str:

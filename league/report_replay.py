@@ -83,43 +83,48 @@ def base36(number: int) -> str:
     return digits
 
 
-def chosen(games: Sequence[StoredGame], most: int = MOST_GAMES) -> list[StoredGame]:
-    """At most so many games, the newest of every pairing in turn, in the order in which they ended."""
+def by_interest(games: Sequence[StoredGame]) -> list[int]:
+    """Places in `games`, first the newest game of every pairing, then the second newest, and so on."""
     by_pair: dict[frozenset[str], list[int]] = {}
-    for index, game in enumerate(games):
-        by_pair.setdefault(frozenset((game.first_id, game.second_id)), []).append(index)
-    ranked = sorted(
-        (turn, -index) for found in by_pair.values() for turn, index in enumerate(reversed(found))
-    )
-    return [games[index] for index in sorted(-index for _, index in ranked[:most])]
+    for place, game in enumerate(games):
+        by_pair.setdefault(frozenset((game.first_id, game.second_id)), []).append(place)
+    pairings = by_pair.values()
+    ranked = sorted((turn, -place) for found in pairings for turn, place in enumerate(reversed(found)))
+    return [-place for _, place in ranked]
 
 
 def replayable(
-    games: Sequence[StoredGame], names: dict[str, int], kinds: dict[str, BoardKind]
+    games: Sequence[StoredGame],
+    names: dict[str, int],
+    kinds: dict[str, BoardKind],
+    most: int = MOST_GAMES,
+    most_bytes: int = MOST_BYTES,
 ) -> list[list[Any]]:
     """Rows [game, first, second, result, reason, opening plies, changes], players as numbers in `names`.
 
-    As many as fit; `names` maps content hashes, and `kinds` is filled with the boards that are needed.
+    In the order of `games`, as many as fit. `names` maps content hashes, and `kinds` is filled with the
+    boards that are needed.
     """
-    unknown: set[str] = set()
-    rows: list[list[Any]] = []
+    undrawn: set[str] = set()
+    rows: dict[int, list[Any]] = {}
     size = 0
-    for game in chosen(games):
-        if game.game not in kinds and game.game not in unknown:
+    for place in by_interest(games):
+        game = games[place]
+        if game.game in undrawn:
+            continue
+        if game.game not in kinds:
             kind = board_kind(game.game)
             if kind is None:
-                unknown.add(game.game)
-            else:
-                kinds[game.game] = kind
-        if game.game in unknown:
-            continue
+                undrawn.add(game.game)
+                continue
+            kinds[game.game] = kind
         try:
             moves = changes(make_game(game.game), game.actions or ())
         except TengenError:
             continue
         size += len(moves)
-        if size > MOST_BYTES:
+        if len(rows) == most or size > most_bytes:
             break
         first, second = names[game.first_id], names[game.second_id]
-        rows.append([game.game, first, second, game.result, game.reason, game.opening_plies, moves])
-    return rows
+        rows[place] = [game.game, first, second, game.result, game.reason, game.opening_plies, moves]
+    return [rows[place] for place in sorted(rows)]

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -13,7 +14,7 @@ from tengen.envs import make_game
 from tengen.league.manager import League, Member
 from tengen.league.report import gather
 from tengen.league.report_html import page
-from tengen.league.report_replay import MOST_BYTES, board_kind, changes, chosen, points_of
+from tengen.league.report_replay import board_kind, by_interest, changes, points_of, replayable
 from tengen.league.report_svg import ticks
 from tengen.league.store import Store, StoredGame
 
@@ -151,12 +152,22 @@ def test_the_start_of_checkers_is_drawn_and_unknown_games_are_not():
 
 
 def test_of_many_games_the_newest_of_every_pairing_are_kept():
-    games = [
-        StoredGame(str(k), "e", "go5", "a", "b", "a", "b" if k < 50 else "c", 1, actions=())
-        for k in range(60)
-    ]
-    assert [int(game.key) for game in chosen(games, 6)] == [47, 48, 49, 57, 58, 59]
-    assert MOST_BYTES < 400_000
+    games = [stored("connect4", "a", "b" if k < 20 else "c", k) for k in range(24)]
+    assert by_interest(games)[:6] == [23, 19, 22, 18, 21, 17]
+    names = {"id a": 0, "id b": 1, "id c": 2}
+    rows = replayable(games, names, {}, most=5)
+    assert [row[2] for row in rows] == [1, 1, 2, 2, 2]
+    assert [row[6] for row in rows[:2]] == [changes(make_game("connect4"), g.actions) for g in games[18:20]]
+    assert len(replayable(games, names, {}, most_bytes=200)) < 4
+
+
+def test_two_hundred_long_games_make_a_small_page(tmp_path):
+    with Store.open(tmp_path / "league.sqlite") as store:
+        store.add(stored("go9", "a", "b", k) for k in range(30))
+        report = gather(store.path)
+    text = page(replace(report, kept=report.kept * 8))
+    data = json.loads(read(text).scripts[0])
+    assert len(data["games"]) > 150 and len(text) < 400_000
 
 
 def test_ticks_are_round_and_few():
