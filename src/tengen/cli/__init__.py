@@ -19,7 +19,7 @@ COMMANDS = {
     "play": "play against an agent in the terminal",
     "match": "let two agents play each other",
     "tournament": "let many agents play each other, and rate them",
-    "league": "standings, payoff and history of a run's league; its games to files and back",
+    "league": "standings, payoff, history and games of a league",
     "ratings": "Elo with error bars from results",
     "evaluate": "measure an agent's score in a world such as atari/Pong",
     "watch": "watch an agent play a world such as atari/Pong",

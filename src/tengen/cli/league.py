@@ -34,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
     """Register the command."""
     parser = subparsers.add_parser(
         "league",
-        help="standings, payoff and history of a run's league; its games to files and back",
+        help="standings, payoff, history and games of a league",
         usage="tengen league STORE [--html FILE] [--json]\n"
         "       tengen league export STORE --format pgn|csv|sgf|pdn --out DIR [--json]\n"
         "       tengen league import STORE FILE [--json]",
