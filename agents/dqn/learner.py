@@ -49,7 +49,7 @@ class DqnLearner:
         if config.target_period is not None or config.target_polyak is not None:
             self.target = TargetNetwork(network, config, self._descent.dtype)
         self._threads = config.threads or usable_cores()
-        self._seed = seed
+        self._seed = seed % 2**31  # of the 64 bits that a generator takes, the upper half
         self._generator = torch.Generator(self.device)
         self._losses: Callable[..., tuple[Tensor, Tensor, Tensor]] = self._plain_losses
         if compile:

@@ -59,7 +59,7 @@ def _final_score(agent: str, config: "DqnTrainConfig | PqnTrainConfig") -> None:
             game=config.game,
             episodes=evaluation.final_episodes,
             protocol=None,
-            seed=config.seed + 1,
+            seed=(config.seed + 1) % 2**31,
             parallel=evaluation.worlds,
             json=False,
         )
