@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
@@ -60,6 +60,7 @@ class LeagueJudge:
         self.league.forget_after(latest[0] if latest else 0)
         self._thread = ThreadPoolExecutor(1, "judge")
         self._under_way: Evaluation | None = None
+        self._known: dict[int, Member] = {}  # update -> its checkpoint, hashed once
         self._closed = False
 
     # --- beside training ----------------------------------------------------------------------------------
@@ -75,12 +76,13 @@ class LeagueJudge:
         newest = self._snapshot(update)
         baselines = {name: self._baseline(name) for name in config.opponents}
         pairs = [Pair(name, newest, member) for name, member in baselines.items()]
-        before = [m for m in self.league.snapshots() if m.update < update and self._is_there(m)]
+        # Weights that did not change between two evaluations are one player, who does not meet itself.
+        before = [m for m in self._still_there(self.league.snapshots(), update) if m.id != newest.id]
         if before:
             pairs.append(Pair("previous", newest, before[-1]))
         if config.pool and len(before) > 1:
             chosen = self.league.tests(newest, config.pool, config.games, but=[before[-1].name])
-            pairs += [Pair(m.name, newest, m) for m in chosen if self._is_there(m)]
+            pairs += [Pair(m.name, newest, m) for m in self._still_there(chosen, update)]
         rated = len(pairs)
         if not self.league.results():  # let every baseline play random once, so that the scale has no gaps
             random = self._baseline(ANCHOR)
@@ -90,17 +92,18 @@ class LeagueJudge:
         )
         self._under_way = Evaluation(newest, pairs, rated, matches)
 
-    def finished(self, progress: Progress, stop: Callable[[], bool], wait: bool) -> dict[str, float]:
+    def finished(self, progress: Progress, wait: bool) -> dict[str, float]:
         """What the matches begun last came to, once they are over: scores and ratings for the log.
 
-        Keeps their games, decides whether the checkpoint joins the league, and prints a line.
+        Keeps their games, decides whether the checkpoint joins the league, and prints a line. Matches that
+        were dropped on the way count for nothing.
         """
         found = self._under_way
         if found is None or not (wait or found.matches.done()):
             return {}
         self._under_way = None
         matches = found.matches.result()
-        if stop() or not found.rated:
+        if not found.rated or any(match.games < self.config.evaluation.games for match in matches):
             return {}
         return self._take_up(found, matches, progress)
 
@@ -116,7 +119,7 @@ class LeagueJudge:
         config, update = self.config.evaluation, found.newest.update
         for pair, match in zip(found.pairs, matches, strict=True):
             for member in (pair.first, pair.second):
-                if member.role == "baseline":
+                if member.id != found.newest.id:
                     self.league.add(member)
             self.league.record(pair.first, pair.second, match, f"update {update}", self.config.seed + update)
             self._save_games(update, pair.label, match)
@@ -203,11 +206,13 @@ class LeagueJudge:
 
     def _snapshot(self, update: int) -> Member:
         """A checkpoint as a member; alike in two runs only where weights and search are alike."""
+        if update in self._known:
+            return self._known[update]
         folder = checkpoints(self.run.path)[update]
         loop = json.loads((folder / STATE).read_text())["extra"]["loop"]
         search = {"sims": str(self.config.evaluation.simulations), "rule": self._search().rule}
         spec = AgentSpec(str(folder), "mcts", str(folder), search)
-        return Member(
+        self._known[update] = Member(
             name=f"update {update}",
             id=content_id(spec, self.game),
             role="main",
@@ -216,14 +221,22 @@ class LeagueJudge:
             games=int(loop.get("games", 0)),
             seconds=float(loop.get("seconds", 0.0)),
         )
+        return self._known[update]
 
     def _search(self) -> SearchConfig:
         simulations = self.config.evaluation.simulations
         rule = self.config.search.rule if simulations else "puct"
         return SearchConfig(rule=rule, simulations=max(1, simulations), considered=16)
 
-    def _is_there(self, member: Member) -> bool:
-        return (self.run.path / member.agent).is_dir()
+    def _still_there(self, members: Iterable[Member], update: int) -> list[Member]:
+        """Snapshots older than `update` whose weights are kept, as the configuration lets them play now."""
+        kept = checkpoints(self.run.path)
+        found = [
+            replace(member, id=self._snapshot(member.update).id)
+            for member in members
+            if member.update < update and member.update in kept
+        ]
+        return list({member.id: member for member in found}.values())
 
     def _player(self, member: Member) -> Agent:
         if not member.is_snapshot:

@@ -34,7 +34,7 @@ class Judge(Protocol):
     def begin(self, update: int, stop: Callable[[], bool]) -> None:
         """Start matches of the run's newest checkpoint; they are dropped once `stop` says True."""
 
-    def finished(self, progress: Progress, stop: Callable[[], bool], wait: bool) -> dict[str, float]:
+    def finished(self, progress: Progress, wait: bool) -> dict[str, float]:
         """Metrics for the log of matches that are over since the last call, or that it waits for."""
 
 
@@ -92,13 +92,10 @@ def rated(
 ) -> dict[str, float]:
     """Metrics of the checkpoints rated by now. Beside training nothing is waited for before the end."""
 
-    def stop() -> bool:
-        return interrupt.stop_requested
-
-    found = judge.finished(progress, stop, wait=clock.is_over)
+    found = judge.finished(progress, wait=clock.is_over)
     if due:
-        judge.begin(clock.update, stop)
-        found |= judge.finished(progress, stop, wait=not beside or clock.is_over)
+        judge.begin(clock.update, lambda: interrupt.stop_requested)
+        found |= judge.finished(progress, wait=not beside or clock.is_over)
     return found
 
 

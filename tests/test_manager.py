@@ -1,12 +1,14 @@
 """A run's population: who joins, who meets whom, and that nothing of it is lost or counted twice."""
 
+import contextlib
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from tengen import cli
-from tengen.envs import make_game
+from tengen.console import Progress
 from tengen.errors import TengenError
 from tengen.league.judge import LeagueJudge
 from tengen.league.manager import League, Member, read_members, stored_games, win_rates
@@ -155,15 +157,33 @@ def test_a_run_rates_itself_as_it_goes(tmp_path, capsys):
     assert "update 4" in capsys.readouterr().out
 
 
-def test_a_judge_that_is_closed_or_told_to_stop_keeps_nothing_half_played(tmp_path):
+def test_a_judge_keeps_nothing_half_played_and_one_player_of_weights_that_did_not_change(tmp_path):
     config = small(evaluation={"games": 2, "simulations": 2}, stop={"updates": 1})
     recipe, run = tmp_path / "tiny.yaml", tmp_path / "run"
     recipe.write_text(json.dumps(config.model_dump(mode="json")))
     assert cli.main(["train", str(recipe), "--run", str(run), "evaluation.opponents=[]"]) == 0
-    with RunDir.open(run) as directory:
-        judge = LeagueJudge(config, directory)
-        (update,) = checkpoints(run)
-        judge.begin(update, lambda: True)
-        assert judge.finished(None, lambda: True, True) == {}  # type: ignore[arg-type]
-        judge.close()
-    assert not (run / "league.sqlite").exists() and make_game("connect4").name == config.game
+    ((_, folder),) = checkpoints(run).items()
+    shutil.copytree(folder, folder.with_name("step-00000002"))
+    with RunDir.open(run) as directory, contextlib.closing(LeagueJudge(config, directory)) as judge:
+        judge.begin(1, lambda: True)
+        assert judge.finished(Progress("test"), wait=True) == {}
+        assert not (run / "league.sqlite").exists()
+        judge.begin(1, lambda: False)
+        assert judge.finished(Progress("test"), wait=True)["rating_update"] == 1
+        judge.begin(2, lambda: False)
+        metrics = judge.finished(Progress("test"), wait=True)
+        assert "score/random" in metrics and "score/previous" not in metrics
+        assert [member.name for member in judge.league.snapshots()] == ["update 2"]
+
+
+def test_after_a_change_of_the_search_old_weights_are_another_player(tmp_path):
+    config = small(evaluation={"games": 2, "simulations": 2}, stop={"updates": 3})
+    recipe, run = tmp_path / "tiny.yaml", tmp_path / "run"
+    recipe.write_text(json.dumps(config.model_dump(mode="json")))
+    assert cli.main(["train", str(recipe), "--run", str(run)]) == 0
+    more = ["evaluation.simulations=3", "stop.updates=4"]
+    assert cli.main(["train", "--resume", str(run), *more]) == 0
+    with Store.open(run / "league.sqlite") as store:
+        names = sorted(store.names().values())
+    assert [name.partition(" #")[0] for name in names] == ["random", "update 3", "update 3", "update 4"]
+    assert len({member.id for member in read_members(run)}) == 4

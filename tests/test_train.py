@@ -291,16 +291,16 @@ def test_no_opponents_is_no_reason_to_fail(recipe, tmp_path):
 
 def test_ratings_go_on_where_a_run_left_off(recipe, tmp_path, capsys):
     run = tmp_path / "run"
-    assert cli.main(["train", recipe, "--run", str(run), "stop.updates=1"]) == 0
-    assert cli.main(["train", "--resume", str(run), "stop.updates=2"]) == 0
+    assert cli.main(["train", recipe, "--run", str(run), "stop.updates=3"]) == 0
+    assert cli.main(["train", "--resume", str(run), "stop.updates=6"]) == 0
     with Store.open(run / "league.sqlite") as store:
         met = {frozenset((game.first, game.second)) for game in store.games()}
     assert met == {
-        frozenset(pair) for pair in (("update 1", "random"), ("update 2", "random"), ("update 2", "update 1"))
+        frozenset(pair) for pair in (("update 3", "random"), ("update 6", "random"), ("update 6", "update 3"))
     }
     assert "score/previous" in read_metrics(run)[-1]
     (run / "league.json").write_text("[{")
-    assert "league.json: is damaged" in fault(capsys, 2, "--resume", str(run), "stop.updates=3")
+    assert "league.json: is damaged" in fault(capsys, 2, "--resume", str(run), "stop.updates=7")
 
 
 def test_matches_beside_training_change_nothing_but_when_they_are_known(recipe, tmp_path):
