@@ -15,7 +15,7 @@ from tengen.errors import TengenError
 from tengen.machine import usable_cores
 from tengen.networks.hardware import cpu_bf16
 from tengen.networks.heads import NetworkOutput, PolicyValueNet
-from tengen.networks.threads import flush_denormals
+from tengen.networks.threads import flushed_denormals
 from tengen.networks.threads import threads as intra_op_threads
 from tengen.networks.weights import network_weights
 from tengen.selfplay import losses
@@ -76,8 +76,7 @@ class Learner:
 
         Raises TengenError, and makes no step, when the loss is no number any more.
         """
-        flush_denormals()
-        with intra_op_threads(self._threads):
+        with intra_op_threads(self._threads), flushed_denormals():
             if self.steps or self._forward is self.network:
                 return self._step(batch, progress)
             try:

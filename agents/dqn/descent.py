@@ -18,7 +18,7 @@ from tengen.agents.dqn.precision import WorkingCopy
 from tengen.errors import TengenError
 from tengen.networks.hardware import choose_precision
 from tengen.networks.q import QNetwork
-from tengen.networks.threads import flush_denormals, keep_freed_memory
+from tengen.networks.threads import flushed_denormals, keep_freed_memory
 
 
 class Descent:
@@ -54,7 +54,6 @@ class Descent:
 
         Raises TengenError, and makes no step, when the loss is no number any more.
         """
-        flush_denormals()
         value = loss.item()
         if not math.isfinite(value):
             raise TengenError(
@@ -63,16 +62,18 @@ class Descent:
             )
         rate = set_learning_rate(self._optimizer, self.config, progress)
         self._copy.forget_gradients()
-        if self._adam is not None:
-            loss.backward()
-            norm = self._adam.step()
-            if self.network.config.max_norm is not None:
-                self.network.constrain()
-                self._copy.pull()
-        else:
-            norm = self._plain_step(loss)
+        with flushed_denormals():
+            norm = self._plain_step(loss) if self._adam is None else self._half_step(loss, self._adam)
         self.steps += 1
         return {"loss": value, "learning_rate": rate, "gradient_norm": norm}
+
+    def _half_step(self, loss: Tensor, adam: HalfAdam) -> float:
+        loss.backward()
+        norm = adam.step()
+        if self.network.config.max_norm is not None:
+            self.network.constrain()
+            self._copy.pull()
+        return norm
 
     def _plain_step(self, loss: Tensor) -> float:
         self._optimizer.zero_grad(set_to_none=True)
