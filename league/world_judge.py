@@ -7,9 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import torch
 
 from tengen.agents.dqn.agent import QAgent
-from tengen.console import Progress
 from tengen.envs.make_worlds import make_worlds
-from tengen.envs.worlds import Episode
 from tengen.files import atomic_write_bytes
 from tengen.league.evaluate import Evaluation, evaluate_worlds, evaluation_seed
 from tengen.networks.q import QNetwork
@@ -39,25 +37,17 @@ class EpisodeJudge:
             with torch.no_grad():
                 frozen = copy.deepcopy(network).cpu().eval()
             episodes = self.config.evaluation.episodes
-            future = self._thread.submit(self.play, frozen, episodes, self.config.seed + update)
+            future = self._thread.submit(self._play, frozen, episodes, self.config.seed + update)
             self._under_way = future, frozen, update
 
-    def play(
-        self, network: QNetwork, episodes: int, seed: int, progress: Progress | None = None
-    ) -> Evaluation:
-        """So many whole episodes, epsilon-greedily."""
+    def _play(self, network: QNetwork, episodes: int, seed: int) -> Evaluation:
         evaluation = self.config.evaluation
         count = min(evaluation.worlds, episodes)
         worlds = make_worlds(self.config.game, count, seed=evaluation_seed(seed), config=self.config.worlds)
         agent = QAgent("network", QEvaluator(network, threads=1), evaluation.epsilon, seed)
 
-        def told(ended: list[Episode]) -> bool:
-            if progress is not None:
-                progress.advance(len(ended))
-            return not self._stopped
-
         try:
-            return evaluate_worlds(agent, worlds, episodes, on_step=told)
+            return evaluate_worlds(agent, worlds, episodes, on_step=lambda ended: not self._stopped)
         finally:
             worlds.close()
 
@@ -87,7 +77,6 @@ class EpisodeJudge:
         """See `WorldJudge.close`."""
         self._stopped = True
         self._thread.shutdown()
-        self._stopped = False
 
     def _load_best(self) -> float:
         try:

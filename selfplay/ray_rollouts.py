@@ -7,8 +7,6 @@ from tengen.selfplay.games import Games
 from tengen.selfplay.ray_pool import ActorPool
 from tengen.selfplay.rollouts import Player, Rates, Weights, worker_seed
 
-SEEDS_APART = 100_000  # seeds of an actor's successors lie so far apart; more actors than that are not meant
-
 
 class RayPlayer:
     """A `Player` in an actor, made with the first call so that its faults are that call's answer."""
@@ -48,7 +46,7 @@ class RayRollouts:
             config.rollouts,
             lambda index, restarts: (
                 config.model_dump(),
-                worker_seed(config.seed, index + SEEDS_APART * restarts),
+                worker_seed(config.seed, index, restarts),
             ),
             lambda actor, index: actor.collect.remote(self._share, self._weights, self._version),
         )

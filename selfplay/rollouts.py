@@ -154,9 +154,12 @@ class ThreadRollouts:
         self._pool.shutdown()
 
 
-def worker_seed(seed: int, worker: int) -> int:
-    """A seed of its own for each worker of a run."""
-    return int(np.random.SeedSequence([seed, worker]).generate_state(1)[0])
+SEEDS_APART = 100_000  # seeds of a worker's successors lie so far apart; more workers than that are not meant
+
+
+def worker_seed(seed: int, worker: int, restarts: int = 0) -> int:
+    """A seed of its own for each worker of a run, and for whoever follows it after so many restarts."""
+    return int(np.random.SeedSequence([seed, worker + SEEDS_APART * restarts]).generate_state(1)[0])
 
 
 def make_rollouts(config: TrainConfig) -> Rollouts:

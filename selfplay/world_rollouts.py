@@ -11,12 +11,12 @@ from tengen.agents.dqn.collector import Collector
 from tengen.agents.dqn.exploration import epsilons
 from tengen.agents.dqn.transitions import Played, Transitions
 from tengen.selfplay.dqn_config import DqnTrainConfig, PqnTrainConfig
+from tengen.selfplay.kinds import KINDS
 from tengen.selfplay.rollouts import Weights, worker_seed
 
 WorldTrainConfig = DqnTrainConfig | PqnTrainConfig
 Answer = Transitions | Played  # for a replay, or whole for a learner without one
 Epsilons = NDArray[np.float32]
-SEEDS_APART = 100_000  # as of self-play's actors
 
 
 class WorldRollouts(Protocol):
@@ -135,7 +135,7 @@ class ThreadActor:
             self._actor.collector.restore(exact)
             return
         self._actor.close()
-        self._actor = Actor(self.config, worker_seed(self.config.seed, SEEDS_APART * self._sessions))
+        self._actor = Actor(self.config, worker_seed(self.config.seed, 0, self._sessions))
 
     def close(self) -> None:
         if self._thread is not None:
@@ -157,8 +157,9 @@ class RayActor:
         """See `Actor.collect`."""
         if self._actor is None:
             config, seed, index = self._arguments
-            model = DqnTrainConfig if config["kind"] == "dqn" else PqnTrainConfig
-            self._actor = Actor(model.model_validate(config), seed, index)
+            made = KINDS[config["kind"]].model_validate(config)
+            assert isinstance(made, WorldTrainConfig)
+            self._actor = Actor(made, seed, index)
         return self._actor.collect(weights, version, epsilon)
 
 
@@ -178,8 +179,8 @@ class RayWorldRollouts:
             RayActor,
             config.rollouts,
             lambda index, restarts: (
-                config.model_dump(by_alias=True),
-                worker_seed(config.seed, index + SEEDS_APART * restarts),
+                config.model_dump(),
+                worker_seed(config.seed, index, restarts),
                 index,
             ),
             lambda actor, index: actor.collect.remote(

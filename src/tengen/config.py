@@ -101,7 +101,7 @@ def _of_kind(models: Mapping[str, type[M]], data: Any, shown: str) -> type[M]:
 
 def to_yaml(config: BaseModel) -> str:
     """The whole configuration as YAML that `load_config` reads back to an equal model."""
-    return OmegaConf.to_yaml(OmegaConf.create(_escape(config.model_dump(mode="json", by_alias=True))))
+    return OmegaConf.to_yaml(OmegaConf.create(_escape(config.model_dump(mode="json"))))
 
 
 def _escape(value: Any) -> Any:

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     kinds: dict[str, type[ConfigModel]] = {**KINDS, "tournament": TournamentConfig}
     config = load_config(args.config, kinds, args.overrides)
     if args.json:
-        emit_json(config.model_dump(mode="json", by_alias=True))
+        emit_json(config.model_dump(mode="json"))
     else:
         print(to_yaml(config), end="")
     return 0
