@@ -16,17 +16,16 @@ from tengen.agents.dqn.learner_config import check_combination
 from tengen.agents.dqn.replay import FrameReplay
 from tengen.agents.dqn.replay_shards import ReplayShards
 from tengen.agents.dqn.transitions import Transitions
-from tengen.console import Progress
 from tengen.envs.make_worlds import world_spec
-from tengen.interrupt import GracefulInterrupt
 from tengen.networks.hardware import choose_device
 from tengen.networks.q import QNetwork
 from tengen.rundir import RunDir
 from tengen.selfplay.clock import RunClock
 from tengen.selfplay.dqn_config import DqnTrainConfig
-from tengen.selfplay.dqn_resume import SavedWorlds, restore, save
+from tengen.selfplay.dqn_resume import SavedWorlds
 from tengen.selfplay.world_log import WorldJudge, WorldLog
-from tengen.selfplay.world_rollouts import all_worlds, make_world_rollouts
+from tengen.selfplay.world_rollouts import all_worlds
+from tengen.selfplay.world_session import WorldSession, make_clock
 
 
 def train(config: DqnTrainConfig, run: RunDir, judge: WorldJudge, *, resume: bool = False) -> bool:
@@ -49,39 +48,16 @@ def train(config: DqnTrainConfig, run: RunDir, judge: WorldJudge, *, resume: boo
     )
     shards = ReplayShards(run.path / "replay", replay)
     rng = np.random.default_rng(config.seed)
-    clock = RunClock(config.stop, config.evaluation.every_minutes, config.checkpoint.every_minutes, "steps")
+    clock = make_clock(config)
     saved = SavedWorlds(network, learner, shards, rng, clock)
-    run.log(f"{config.game}, {network.parameter_count():,} weights, {learner.device}")
-    rollouts = make_world_rollouts(config)
-    with contextlib.closing(rollouts), contextlib.closing(replay), contextlib.closing(judge):
-        if resume:
-            restore(saved, run, rollouts)
-        rollouts.publish(learner.weights(), clock.update, clock.collected)
-        clock.start()
-        with (
-            GracefulInterrupt() as interrupt,
-            Progress(config.game, clock.total, clock.unit, clock.done) as progress,
-        ):
-            log = WorldLog(run, clock, progress)
-            while not (clock.is_over or interrupt.stop_requested):
-                transitions = rollouts.collect()
-                assert isinstance(transitions, Transitions)
-                replay.add(transitions)
-                learn(learner, replay, clock, transitions.steps, rng, log)
-                clock.count(transitions.steps)
-                rollouts.publish(learner.weights(), clock.update, clock.collected)
-                shards.write_filled()
-                due = clock.due()
-                if due.save:
-                    save(saved, run, rollouts)
-                if due.rate:
-                    judge.begin(network, clock.update)
-                log.write(rollouts, {"replay": float(len(replay))}, judge.finished())
-            if not interrupt.stop_requested:
-                log.write(rollouts, {"replay": float(len(replay))}, judge.finished(wait=True), last=True)
-            if (newest := run.latest_checkpoint()) is None or newest[0] != clock.update:
-                save(saved, run, rollouts)
-    run.log(f"{'finished' if clock.is_over else 'stopped'} at step {clock.collected}, saved")
+    with contextlib.closing(replay), WorldSession(config, run, judge, saved, resume) as session:
+        while session.goes_on:
+            transitions = session.collect()
+            assert isinstance(transitions, Transitions)
+            replay.add(transitions)
+            learn(learner, replay, clock, transitions.steps, rng, session.log)
+            shards.write_filled()
+            session.end_turn(transitions.steps)
     return clock.is_over
 
 

@@ -19,7 +19,7 @@ from tengen.metrics import read_metrics
 from tengen.networks.q_evaluator import QEvaluator
 from tengen.networks.weights import network_weights
 from tengen.rundir import RunDir, checkpoints
-from tengen.selfplay import dqn
+from tengen.selfplay import dqn, world_session
 from tengen.selfplay.dqn_config import DqnTrainConfig
 from tengen.selfplay.world_rollouts import Actor
 
@@ -82,12 +82,12 @@ def test_a_run_taken_up_again_ends_as_if_never_interrupted(recipe, tmp_path, mon
         if len(saves) == 23:
             raise Killed
 
-    saving = dqn.save
-    monkeypatch.setattr(dqn, "save", save_and_die)
+    saving = world_session.save
+    monkeypatch.setattr(world_session, "save", save_and_die)
     with RunDir.create(tmp_path / "parts", "game: x") as run, pytest.raises(Killed):
         dqn.train(config, run, NoJudge())
     assert 200 < saves[-1] < 1600
-    monkeypatch.setattr(dqn, "save", saving)
+    monkeypatch.setattr(world_session, "save", saving)
     with RunDir.open(tmp_path / "parts") as run:
         assert dqn.train(config, run, NoJudge(), resume=True)
     whole, parts = final_weights(tmp_path / "whole"), final_weights(tmp_path / "parts")
