@@ -6,14 +6,11 @@ minute rather than in an hour.
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from tengen.benchmarks.measuring import whole
-from tengen.benchmarks.memory import TIMEOUT_S, peak_bytes
-from tengen.errors import MachineError
+from tengen.benchmarks.memory import in_a_fresh_process, peak_bytes
 
 SCRIPT = "import sys; from tengen.benchmarks.atari_memory import fill; fill(sys.argv[1])"
 LEARNS_EVERY = 100  # of the recipe's gradient steps one is made
@@ -27,16 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, float]:
     """Figures: bytes (the most ever held), idle_bytes (before anything of it was there), steps."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(vars(args))],
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=TIMEOUT_S,
-    )
-    if done.returncode:
-        raise MachineError(f"the process to be measured ended with exit code {done.returncode}")
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return figures
+    return in_a_fresh_process(SCRIPT, args)
 
 
 def fill(options: str) -> None:

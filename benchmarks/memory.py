@@ -36,8 +36,13 @@ def run(args: argparse.Namespace) -> dict[str, float]:
     from tengen.envs.registry import make_game
 
     make_game(args.game)  # an unknown one is told here, not by the process
+    return in_a_fresh_process(SCRIPT, args)
+
+
+def in_a_fresh_process(script: str, args: argparse.Namespace) -> dict[str, float]:
+    """The figures that a Python script prints as JSON in its last line; it is given the options as JSON."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(vars(args))],
+        [sys.executable, "-c", script, json.dumps(vars(args))],
         stdout=subprocess.PIPE,
         text=True,
         timeout=TIMEOUT_S,

@@ -1,20 +1,15 @@
 """Checkpoints: weights.safetensors and state.json in a folder. Nothing here can execute what it loads."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import pydantic
-import torch
-from safetensors.torch import save as to_bytes
 
-import tengen
 from tengen.errors import TengenError
-from tengen.files import atomic_write_bytes
-from tengen.networks.checkpoint_files import FORMAT, check_tensors, digest_of, read_state, read_weights
+from tengen.networks.checkpoint_files import read_state, with_weights, write_checkpoint
 from tengen.networks.heads import PolicyValueNet
-from tengen.networks.paths import STATE, WEIGHTS, find_checkpoint
+from tengen.networks.paths import STATE, find_checkpoint
 from tengen.networks.spec import HasShapes, NetworkConfig, NetworkSpec, spec_for
 
 
@@ -55,25 +50,16 @@ def save_checkpoint(
 
     `extra` is anything that JSON holds; it comes back in the meta. Raises MachineError when the disk fails.
     """
-    folder = Path(folder)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    weights = to_bytes(tensors)
-    state = {
-        "format": FORMAT,
+    about = {
         "game": game.name,
         "family": game.family,
         "planes": list(game.planes),
         "config": network.config.model_dump(),
         "spec": network.spec.to_json(),
         "step": step,
-        "weights_blake2b": digest_of(weights),
-        "tengen_version": tengen.__version__,
-        "torch_version": str(torch.__version__),
         "extra": extra or {},
     }
-    text = json.dumps(state, indent=1)  # before anything is written: it may not be JSON
-    atomic_write_bytes(folder / WEIGHTS, weights)
-    atomic_write_bytes(folder / STATE, text.encode())
+    write_checkpoint(folder, network.state_dict(), about)
 
 
 def load_checkpoint(path: Path | str, game: HasNames | None = None) -> tuple[PolicyValueNet, CheckpointMeta]:
@@ -92,13 +78,7 @@ def load_checkpoint(path: Path | str, game: HasNames | None = None) -> tuple[Pol
     config, spec, meta = _parse_state(folder, state)
     if game is not None:
         spec = _served(meta, spec, game)
-    tensors = read_weights(folder / WEIGHTS, str(state.get("weights_blake2b")))
-    with torch.device("meta"):  # shapes only, so that a forged size cannot fill the memory
-        expected = PolicyValueNet(config, spec).state_dict()
-    check_tensors(folder / WEIGHTS, tensors, expected)
-    network = PolicyValueNet(config, spec)
-    network.load_state_dict(tensors)
-    return network.eval(), meta
+    return with_weights(folder, state, lambda: PolicyValueNet(config, spec)), meta
 
 
 def _parse_state(folder: Path, state: dict[str, Any]) -> tuple[NetworkConfig, NetworkSpec, CheckpointMeta]:

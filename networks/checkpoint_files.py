@@ -1,19 +1,59 @@
-"""The two files of a checkpoint, whatever network it holds: reading, checking, digests."""
+"""The two files of a checkpoint, whatever network it holds: writing, reading, checking, digests."""
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as from_bytes
-from torch import Tensor
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
 
+import tengen
 from tengen.errors import MachineError, TengenError
+from tengen.files import atomic_write_bytes
 from tengen.networks.paths import STATE, WEIGHTS
 
 FORMAT = 1
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def write_checkpoint(folder: Path | str, tensors: dict[str, Tensor], about: Mapping[str, Any]) -> None:
+    """Write weights, and a state.json that says `about` beside what every checkpoint has."""
+    folder = Path(folder)
+    weights = to_bytes({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    state = {
+        "format": FORMAT,
+        **about,
+        "weights_blake2b": digest_of(weights),
+        "tengen_version": tengen.__version__,
+        "torch_version": str(torch.__version__),
+    }
+    text = json.dumps(state, indent=1)  # before anything is written: it may not be JSON
+    atomic_write_bytes(folder / WEIGHTS, weights)
+    atomic_write_bytes(folder / STATE, text.encode())
+
+
+def with_weights(
+    folder: Path, state: Mapping[str, Any], make: Callable[[], Network], *, halves: bool = False
+) -> Network:
+    """The network that `make` makes, with a checkpoint's weights, in eval mode.
+
+    halves: whether bfloat16 and float16 are taken as well; they become float32.
+    """
+    tensors = read_weights(folder / WEIGHTS, str(state.get("weights_blake2b")))
+    for name, tensor in tensors.items():
+        if halves and tensor.dtype in (torch.bfloat16, torch.float16):
+            tensors[name] = tensor.float()
+    with torch.device("meta"):  # shapes only, so that a forged size cannot fill the memory
+        expected = make().state_dict()
+    check_tensors(folder / WEIGHTS, tensors, expected)
+    network = make()
+    network.load_state_dict(tensors)
+    return network.eval()
 
 
 def _read_bytes(file: Path) -> bytes:

@@ -9,15 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import ValidationError
-from safetensors.torch import save as to_bytes
 
-import tengen
 from tengen.config_faults import describe
 from tengen.envs.worlds import WorldSpec
 from tengen.errors import TengenError
-from tengen.files import atomic_write_bytes
-from tengen.networks.checkpoint_files import FORMAT, check_tensors, digest_of, read_state, read_weights
-from tengen.networks.paths import STATE, WEIGHTS, find_checkpoint
+from tengen.networks.checkpoint_files import read_state, with_weights, write_checkpoint
+from tengen.networks.paths import STATE, find_checkpoint
 from tengen.networks.q import QNetwork
 from tengen.networks.q_config import QNetworkConfig
 
@@ -52,15 +49,11 @@ def save_q_checkpoint(
     """
     if precision not in SAVED_TYPES:
         raise TengenError(f"unknown precision '{precision}' of a checkpoint; use {', '.join(SAVED_TYPES)}")
-    folder = Path(folder)
-    tensors = {}
-    for name, tensor in network.state_dict().items():
-        saved = tensor.detach().cpu().contiguous()
-        tensors[name] = saved.to(SAVED_TYPES[precision]) if saved.is_floating_point() else saved
-    weights = to_bytes(tensors)
+    saved_type = SAVED_TYPES[precision]
+    weights = network.state_dict()
+    tensors = {name: t.to(saved_type) if t.is_floating_point() else t for name, t in weights.items()}
     spec = network.spec
-    state = {
-        "format": FORMAT,
+    about = {
         "world": spec.name,
         "config": network.config.model_dump(mode="json"),
         "spec": {
@@ -71,14 +64,9 @@ def save_q_checkpoint(
         },
         "step": step,
         "precision": precision,
-        "weights_blake2b": digest_of(weights),
-        "tengen_version": tengen.__version__,
-        "torch_version": str(torch.__version__),
         "extra": extra or {},
     }
-    text = json.dumps(state, indent=1)  # before anything is written: it may not be JSON
-    atomic_write_bytes(folder / WEIGHTS, weights)
-    atomic_write_bytes(folder / STATE, text.encode())
+    write_checkpoint(folder, tensors, about)
 
 
 def load_q_checkpoint(path: Path | str, spec: WorldSpec | None = None) -> tuple[QNetwork, QCheckpointMeta]:
@@ -98,16 +86,7 @@ def load_q_checkpoint(path: Path | str, spec: WorldSpec | None = None) -> tuple[
     config, meta = _parse(folder, state)
     if spec is not None:
         _check_world(meta, spec)
-    tensors = read_weights(folder / WEIGHTS, str(state.get("weights_blake2b")))
-    for name, tensor in tensors.items():
-        if tensor.dtype in (torch.bfloat16, torch.float16):
-            tensors[name] = tensor.float()
-    with torch.device("meta"):  # shapes only, so that a forged size cannot fill the memory
-        expected = QNetwork(config, meta.spec).state_dict()
-    check_tensors(folder / WEIGHTS, tensors, expected)
-    network = QNetwork(config, meta.spec)
-    network.load_state_dict(tensors)
-    return network.eval(), meta
+    return with_weights(folder, state, lambda: QNetwork(config, meta.spec), halves=True), meta
 
 
 def _parse(folder: Path, state: dict[str, Any]) -> tuple[QNetworkConfig, QCheckpointMeta]:

@@ -147,3 +147,21 @@ class ActorPool:
         self.actors, self.calls = [], {}
         if self._owns_cluster:
             self._ray.shutdown()
+
+
+class Pooled:
+    """What rollouts by a pool of actors leave to it."""
+
+    pool: ActorPool
+
+    def state(self) -> list[dict[str, Any]]:
+        """See `ActorPool.state`."""
+        return self.pool.state()
+
+    def restore(self, states: list[dict[str, Any]]) -> None:
+        """See `ActorPool.restore`."""
+        self.pool.restore(states)
+
+    def close(self) -> None:
+        """See `ActorPool.close`."""
+        self.pool.close()

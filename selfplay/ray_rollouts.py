@@ -4,7 +4,7 @@ from typing import Any
 
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.games import Games
-from tengen.selfplay.ray_pool import ActorPool
+from tengen.selfplay.ray_pool import ActorPool, Pooled
 from tengen.selfplay.rollouts import Player, Rates, Weights, worker_seed
 
 
@@ -30,7 +30,7 @@ class RayPlayer:
         return self._player.collect(positions)
 
 
-class RayRollouts:
+class RayRollouts(Pooled):
     """`Rollouts` whose players are `rollouts.workers` actors."""
 
     def __init__(self, config: TrainConfig) -> None:
@@ -88,15 +88,3 @@ class RayRollouts:
     def stats(self) -> dict[str, float]:
         """See `Rollouts.stats`; and how often an actor was replaced."""
         return {**self._rates.take(), "restarts": float(self.pool.restarts)}
-
-    def state(self) -> list[dict[str, Any]]:
-        """See `ActorPool.state`."""
-        return self.pool.state()
-
-    def restore(self, states: list[dict[str, Any]]) -> None:
-        """See `ActorPool.restore`."""
-        self.pool.restore(states)
-
-    def close(self) -> None:
-        """See `ActorPool.close`."""
-        self.pool.close()

@@ -12,6 +12,7 @@ from tengen.agents.dqn.exploration import epsilons
 from tengen.agents.dqn.transitions import Played, Transitions
 from tengen.selfplay.dqn_config import DqnTrainConfig, PqnTrainConfig
 from tengen.selfplay.kinds import KINDS
+from tengen.selfplay.ray_pool import ActorPool, Pooled
 from tengen.selfplay.rollouts import Weights, worker_seed
 
 WorldTrainConfig = DqnTrainConfig | PqnTrainConfig
@@ -163,12 +164,10 @@ class RayActor:
         return self._actor.collect(weights, version, epsilon)
 
 
-class RayWorldRollouts:
+class RayWorldRollouts(Pooled):
     """`rollouts.workers` actors with worlds of their own; the learner never waits for all of them."""
 
     def __init__(self, config: WorldTrainConfig) -> None:
-        from tengen.selfplay.ray_pool import ActorPool
-
         self.config = config
         self._weights: Any = None
         self._version = 0
@@ -211,18 +210,6 @@ class RayWorldRollouts:
         """See `WorldRollouts.stats`; and how often an actor was replaced."""
         epsilon = float(self._epsilons.mean()) if len(self._epsilons) else 0.0
         return {**self._rates.take(), "epsilon": epsilon, "restarts": float(self.pool.restarts)}
-
-    def state(self) -> list[dict[str, Any]]:
-        """See `ActorPool.state`."""
-        return self.pool.state()
-
-    def restore(self, states: list[dict[str, Any]]) -> None:
-        """See `ActorPool.restore`."""
-        self.pool.restore(states)
-
-    def close(self) -> None:
-        """See `ActorPool.close`."""
-        self.pool.close()
 
 
 class WorldRates:

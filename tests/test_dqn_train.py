@@ -218,6 +218,16 @@ def test_a_replay_too_large_for_the_memory_is_foreseen(recipe, tmp_path, capsys)
     assert "replay" in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
+def test_a_run_keeps_its_rewards_but_not_its_threads(recipe, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert cli.main(["train", recipe, "--run", str(run), "stop.steps=64"]) == 0
+    assert cli.main(["train", "--resume", str(run), "worlds.clip_rewards=true", "stop.steps=96"]) == 2
+    assert "worlds cannot change in a run" in capsys.readouterr().err
+    assert read_metrics(run)[-1]["steps"] == 64
+    assert cli.main(["train", "--resume", str(run), "rollouts.threads=2", "stop.steps=96"]) == 0
+    assert read_metrics(run)[-1]["steps"] == 96
+
+
 def test_another_worlds_run_is_not_taken_up(recipe, tmp_path, capsys):
     run = tmp_path / "run"
     assert cli.main(["train", recipe, "--run", str(run), "stop.steps=64"]) == 0

@@ -106,6 +106,7 @@ class DqnLearner:
         online = self._descent.module
         target = online if self.target is None else self.target.module
         head, munchausen = network.config.head, config.munchausen
+        bonus = munchausen.model_dump() if munchausen else {}
         with torch.no_grad():
             out_t = self._outputs(target, next_observations)
             values_t = target.expected(out_t)
@@ -127,9 +128,7 @@ class DqnLearner:
                     discount_t,
                     out_t,
                     values_tm1,
-                    munchausen.temperature,
-                    munchausen.alpha,
-                    munchausen.clip,
+                    **bonus,
                 )
             elif not config.double:
                 error = losses.q_learning(out_tm1, a_tm1, r_t, discount_t, out_t)
@@ -150,10 +149,8 @@ class DqnLearner:
                 discount_t,
                 out_t,
                 values_tm1,
-                munchausen.temperature,
-                munchausen.alpha,
-                munchausen.clip,
-                config.kappa,
+                kappa=config.kappa,
+                **bonus,
             )
         else:
             found = losses.quantile_q_learning(

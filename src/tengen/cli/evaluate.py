@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from tengen.cli.world_options import add_world_options
 from tengen.errors import TengenError
 
 if TYPE_CHECKING:
@@ -24,15 +25,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("agent", metavar="AGENT", help="an agent (see 'tengen agents')")
     parser.add_argument("game", metavar="GAME", help="a world, such as atari/Pong or gym/CartPole-v1")
     parser.add_argument("--episodes", metavar="N", type=int, default=100, help="how many (default 100)")
-    parser.add_argument(
-        "--protocol",
-        choices=("deepmind", "machado"),
-        help="deepmind: up to 30 no-ops at the start; machado: sticky actions (default: the agent's own, "
-        "else deepmind)",
-    )
-    parser.add_argument(
-        "--seed", metavar="S", type=int, default=0, help="seed of worlds and agent (default 0)"
-    )
+    add_world_options(parser)
     parser.add_argument(
         "--parallel", metavar="P", type=int, help="worlds side by side (default: as episodes, at most 16)"
     )

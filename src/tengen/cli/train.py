@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _resume(path: Path, overrides: list[str]) -> int:
-    """Go on with a run; overrides (not of game and network) stay in its config.yaml if they fit."""
+    """Go on with a run; overrides (not of game, worlds and network) stay in its config.yaml if they fit."""
     from tengen.config import load_config, to_yaml
     from tengen.files import atomic_write_text
     from tengen.rundir import RunDir
@@ -65,8 +65,8 @@ def _resume(path: Path, overrides: list[str]) -> int:
     if not file.is_file():
         RunDir.open(path).close()  # says what is there instead of a run
     config, before = load_config(file, KINDS, overrides), load_config(file, KINDS)
-    for key in ("kind", "game", "network"):
-        if getattr(config, key, None) != getattr(before, key, None):
+    for key in ("kind", "game", "network", "worlds"):
+        if _lasting(config, key) != _lasting(before, key):
             raise TengenError(f"command line: {key} cannot change in a run; begin a new one")
     _runner(config).check(config)
     with RunDir.open(path) as directory:
@@ -81,6 +81,13 @@ def _resume(path: Path, overrides: list[str]) -> int:
             if directory.latest_checkpoint() == taken_up:  # which does not fit them, or they failed at once
                 atomic_write_text(file, text)
             raise
+
+
+def _lasting(config: "RunConfig", key: str) -> Any:
+    """What of a run cannot change. Of worlds that is the rules and rewards; threads may be others, and the
+    checkpoint itself tells where what is seen has changed."""
+    value = getattr(config, key, None)
+    return value.model_dump(exclude={"threads", "stack"}) if key == "worlds" and value is not None else value
 
 
 def _runner(config: "RunConfig") -> Any:

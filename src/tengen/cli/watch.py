@@ -4,6 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from tengen.cli.world_options import add_world_options
 from tengen.errors import TengenError
 
 if TYPE_CHECKING:
@@ -13,10 +14,7 @@ if TYPE_CHECKING:
     from tengen.envs.screens import Screen
     from tengen.ui.viewers import Viewer
 
-GIF_HEIGHT, MP4_HEIGHT = (
-    210,
-    420,
-)  # pixels at least: a GIF of every line of the screen, an MP4 of each doubled
+GIF_HEIGHT, MP4_HEIGHT = 210, 420  # pixels at least: every line of the screen, and each doubled
 
 
 def add_parser(subparsers: Any) -> None:
@@ -46,15 +44,7 @@ def add_parser(subparsers: Any) -> None:
         help="times the game's own; 0: no waiting (default 1)",
     )
     parser.add_argument("--video", metavar="FILE", help="write FILE.mp4 (by ffmpeg) or FILE.gif instead")
-    parser.add_argument(
-        "--protocol",
-        choices=("deepmind", "machado"),
-        help="deepmind: up to 30 no-ops at the start; machado: sticky actions (default: the agent's own, "
-        "else deepmind)",
-    )
-    parser.add_argument(
-        "--seed", metavar="S", type=int, default=0, help="seed of world and agent (default 0)"
-    )
+    add_world_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
