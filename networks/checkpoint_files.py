@@ -3,18 +3,19 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as from_bytes
-from safetensors.torch import save as to_bytes
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import tengen
 from tengen.errors import MachineError, TengenError
-from tengen.files import atomic_write_bytes
+from tengen.files import atomic_path, atomic_write_bytes
 from tengen.networks.paths import STATE, WEIGHTS
 
 FORMAT = 1
@@ -24,17 +25,29 @@ Network = TypeVar("Network", bound=nn.Module)
 def write_checkpoint(folder: Path | str, tensors: dict[str, Tensor], about: Mapping[str, Any]) -> None:
     """Write weights, and a state.json that says `about` beside what every checkpoint has."""
     folder = Path(folder)
-    weights = to_bytes({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     state = {
         "format": FORMAT,
         **about,
-        "weights_blake2b": digest_of(weights),
         "tengen_version": tengen.__version__,
         "torch_version": str(torch.__version__),
     }
-    text = json.dumps(state, indent=1)  # before anything is written: it may not be JSON
-    atomic_write_bytes(folder / WEIGHTS, weights)
-    atomic_write_bytes(folder / STATE, text.encode())
+    json.dumps(state)  # before anything is written: it may not be JSON
+    state["weights_blake2b"] = write_tensors(folder / WEIGHTS, tensors)
+    atomic_write_bytes(folder / STATE, json.dumps(state, indent=1).encode())
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Write a safetensors file, whole or not at all, without a copy in memory; returns its digest.
+
+    No two tensors may share memory. Raises MachineError when the disk fails.
+    """
+    with atomic_path(path) as temporary:
+        try:
+            save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary)
+        except SafetensorError as error:  # what it makes of a full disk
+            raise MachineError(f"cannot write {path}: {str(error).splitlines()[0]}") from error
+        with temporary.open("rb") as file:
+            return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).hexdigest()
 
 
 def with_weights(

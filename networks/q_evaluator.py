@@ -77,6 +77,7 @@ class QEvaluator:
         """
         with self._lock, intra_op_threads(self.threads):
             load_weights(self._master, weights)
+            del self._net  # before there is another: they are of a size that counts
             self._net = for_inference(self._master, self.dtype, self.device)
             self.version = version
 

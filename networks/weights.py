@@ -34,4 +34,7 @@ def load_weights(network: nn.Module, weights: Mapping[str, NDArray[Any]]) -> Non
             )
     with torch.no_grad():
         for name, tensor in ours.items():
-            tensor.copy_(torch.from_numpy(np.array(weights[name])))
+            if tensor.device.type == "cpu" and tensor.dtype != torch.bfloat16:
+                np.copyto(tensor.numpy(), weights[name])
+            else:
+                tensor.copy_(torch.from_numpy(np.array(weights[name])))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from safetensors.torch import load_file
-from safetensors.torch import save as to_bytes
 
 from tengen.agents.dqn.learner import DqnLearner
 from tengen.agents.dqn.replay_shards import ReplayShards
-from tengen.files import atomic_write_bytes, disk_faults
+from tengen.files import disk_faults
+from tengen.networks.checkpoint_files import write_tensors
 from tengen.networks.paths import STATE
 from tengen.networks.q import QNetwork
 from tengen.networks.q_checkpoint import load_q_checkpoint, save_q_checkpoint
@@ -46,7 +46,7 @@ def save(saved: SavedWorlds, run: RunDir, rollouts: WorldRollouts) -> None:
     }
     tensors = {**saved.learner.tensors(), **{name: torch.from_numpy(array) for name, array in arrays.items()}}
     with run.new_checkpoint(saved.clock.update) as checkpoint:
-        atomic_write_bytes(checkpoint / OPTIMIZER, to_bytes(tensors))
+        write_tensors(checkpoint / OPTIMIZER, tensors)
         save_q_checkpoint(checkpoint, saved.network, step=saved.clock.update, extra=state)
     if saved.shards:
         saved.shards.prune()

@@ -153,14 +153,17 @@ class Learner:
         return network_weights(self.acting())
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that a resumed learner needs: raw weights, averages, moments."""
+        """Everything that a resumed learner needs: raw weights, averages, moments.
+
+        On a CPU they are what it goes on learning with, not copies.
+        """
         found = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         found |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
         for i, slot in self.optimizer.state_dict()["state"].items():
             found |= {
                 f"optimizer.{i}.{key}": value for key, value in slot.items() if isinstance(value, Tensor)
             }
-        return {name: value.detach().cpu().clone().contiguous() for name, value in found.items()}
+        return {name: value.detach().cpu().contiguous() for name, value in found.items()}
 
     def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None:
         """Go on from `tensors` of an earlier learner of the same shape."""

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from safetensors.torch import save as to_bytes
 
 from tengen.errors import TengenError
-from tengen.files import atomic_write_bytes, disk_faults
+from tengen.files import disk_faults
 from tengen.networks.checkpoint import load_checkpoint, save_checkpoint
+from tengen.networks.checkpoint_files import write_tensors
 from tengen.networks.paths import STATE
 from tengen.rundir import RunDir, checkpoints
 from tengen.selfplay.clock import RunClock
@@ -53,7 +53,7 @@ def save(saved: Saved, run: RunDir, rollouts: Rollouts, mark: bool = False) -> N
     }
     with run.new_checkpoint(saved.clock.update, mark=mark) as checkpoint:
         tensors = {**saved.learner.tensors(), "rng.torch": torch.get_rng_state()}
-        atomic_write_bytes(checkpoint / OPTIMIZER, to_bytes(tensors))
+        write_tensors(checkpoint / OPTIMIZER, tensors)
         save_checkpoint(
             checkpoint,
             saved.learner.acting(),

@@ -186,11 +186,14 @@ class DqnLearner:
         return network_weights(self.network)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that a resumed learner needs: weights, target network, moments."""
+        """Everything that a resumed learner needs: weights, target network, moments.
+
+        On a CPU they are what it goes on learning with, not copies.
+        """
         found = self._descent.tensors()
         if self.target is not None:
             found |= {f"target.{name}": value for name, value in self.target.tensors().items()}
-        return {name: value.detach().cpu().clone().contiguous() for name, value in found.items()}
+        return {name: value.detach().cpu().contiguous() for name, value in found.items()}
 
     def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None:
         """Go on from `tensors` of an earlier learner of the same shape; a new target follows from here."""

@@ -110,5 +110,5 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
         if value.ndim:
             # Fused optimizers walk weights and moments in memory order; files hold no strides.
             value = torch.empty_like(parameters[int(index)]).copy_(value)
-        state.setdefault(int(index), {})[key] = value
+        state.setdefault(int(index), {})[key] = value.clone() if value.ndim == 0 else value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -104,9 +104,12 @@ class PqnLearner:
         return network_weights(self.network)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that a resumed learner needs."""
+        """Everything that a resumed learner needs.
+
+        On a CPU they are what it goes on learning with, not copies.
+        """
         found = self._descent.tensors()
-        return {name: value.detach().cpu().clone().contiguous() for name, value in found.items()}
+        return {name: value.detach().cpu().contiguous() for name, value in found.items()}
 
     def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None:
         """Go on from `tensors` of an earlier learner of the same shape."""

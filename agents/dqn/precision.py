@@ -53,7 +53,7 @@ class WorkingCopy:
             self.module.torso = JoinedTorso(self.module.torso)  # type: ignore[arg-type, assignment]
         self._theirs: list[Tensor] = list(network.parameters())
         self._ours: list[Tensor] = list(self.module.parameters())
-        self._gradients = [torch.zeros_like(p) for p in self._theirs] if learns else []
+        self._gradients: list[Tensor] = []  # in float32, made when first asked for
 
     def parameters(self) -> list[nn.Parameter]:
         """Those of the network that learns."""
@@ -78,6 +78,7 @@ class WorkingCopy:
         """Give the network the gradients of a backward pass, in float32."""
         if not self.is_copy:
             return
+        self._gradients = self._gradients or [torch.zeros_like(p) for p in self._theirs]
         found: list[Tensor] = []
         wanted: list[Tensor] = []
         for ours, theirs, gradient in zip(self._ours, self._theirs, self._gradients, strict=True):

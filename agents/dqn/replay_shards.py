@@ -19,7 +19,7 @@ from tengen.agents.dqn.replay import FrameReplay
 from tengen.agents.dqn.replay_room import frame_bytes, spec_as_json
 from tengen.files import atomic_write_bytes, disk_faults
 
-SHARD_BYTES = 16_000_000  # before compression: what a save holds in memory at a time, twice
+SHARD_BYTES = 8_000_000  # before compression: what a save holds in memory at a time, twice
 MAX_SHARD_STEPS = 65_536
 LEVEL = 1  # of zstandard: frames of games shrink to a tenth or less faster than most disks write
 

@@ -22,15 +22,25 @@ def atomic_write_bytes(path: Path | str, data: bytes) -> None:
         with disk_faults(path, "write"), open(path, "wb", buffering=0) as device:
             device.write(data)
         return
+    with atomic_path(path) as temporary, open(temporary, "xb") as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path | str) -> Iterator[Path]:
+    """A name that is not taken, to write a file under; it becomes `path` when the block ends well.
+
+    Then as `atomic_write_bytes`, for libraries that write files themselves.
+    """
+    path = Path(path)
     if path.is_symlink():
         path = path.resolve()
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-                file.flush()
+            yield temporary
+            with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         except BaseException:
