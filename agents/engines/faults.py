@@ -43,4 +43,6 @@ class EngineRefusal(TengenError):
 def printable(text: str, most: int = SHOWN_CHARACTERS) -> str:
     """A program's text that may be shown: no control characters, not long."""
     cut = text if len(text) <= most else f"{text[:most]}..."
+    if cut.isprintable():
+        return cut
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)

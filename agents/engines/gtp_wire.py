@@ -37,6 +37,8 @@ class Response:
 
 def clean(line: str) -> str:
     """A line as the protocol sees it: tabs are spaces, other control characters are not there."""
+    if line.isprintable():
+        return line
     kept = (" " if c == "\t" else c for c in line if c == "\t" or (c >= " " and c != "\x7f"))
     return "".join(kept)
 

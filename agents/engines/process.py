@@ -9,7 +9,7 @@ import sys
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tengen.agents.engines.faults import EngineFault, FaultKind, printable
@@ -50,6 +50,8 @@ class EngineProcess:
         self._tail: deque[str] = deque(maxlen=TAIL)
         self._overflow = False
         self._eof = self._error_eof = False
+        self._watched: tuple[bool, bool, bool] | None = None  # what `_poll` waits for: out, in, err
+        self._poll = select.poll()
         if not command or any("\0" in word for word in command):
             raise TengenError(f"engine '{name}': expected a program and its arguments, got {list(command)}")
         arguments = [str(os.getpid()), str(memory_mb << 20), *command]
@@ -100,7 +102,7 @@ class EngineProcess:
     def tail(self) -> tuple[str, ...]:
         """The last lines that it printed, on both streams, fit to be shown."""
         rest = [bytes(part[:CHUNK]).decode(errors="replace") for part in (self._partial, self._said) if part]
-        return (*self._tail, *map(printable, rest))[-TAIL:]
+        return tuple(printable(line) for line in (*self._tail, *rest) if line.strip())[-TAIL:]
 
     def fault(self, kind: FaultKind, what: str) -> EngineFault:
         """A fault of this program, with its last lines."""
@@ -136,6 +138,22 @@ class EngineProcess:
             pump([self], left)
         self._finish()
 
+    def _wants(self) -> tuple[bool, bool, bool]:
+        """Whether there is to be waited for its output, for its input to take more, and for its errors."""
+        return not (self._eof or self._overflow), bool(self._outbox), not self._error_eof
+
+    def _awaited(self) -> list[int]:
+        descriptors = zip((self._out, self._in, self._err), self._wants(), strict=True)
+        return [descriptor for descriptor, wanted in descriptors if wanted]
+
+    def _own_poll(self) -> select.poll:
+        """What waits for this program alone, kept from one wait to the next."""
+        if self._watched != self._wants():
+            self._watched, self._poll = self._wants(), select.poll()
+            for descriptor in self._awaited():
+                self._poll.register(descriptor, select.POLLOUT if descriptor == self._in else select.POLLIN)
+        return self._poll
+
     def _write(self) -> None:
         if not self._outbox:
             return
@@ -168,8 +186,8 @@ class EngineProcess:
                 text = line.decode(errors="replace").rstrip("\r")
                 self._overflow |= len(line) > LINE_BYTES
                 self._lines.append(text)
-                if text.strip():
-                    self._tail.append(printable(text))
+                if text:
+                    self._tail.append(text[:CHUNK])
             self._partial = bytearray(rest)
         else:
             self._partial += rest
@@ -182,27 +200,22 @@ class EngineProcess:
         *lines, rest = (self._said + data).split(b"\n")
         for line in lines[-TAIL:]:
             if line.strip():
-                self._tail.append(printable(line[:CHUNK].decode(errors="replace").rstrip("\r")))
+                self._tail.append(line[:CHUNK].decode(errors="replace").rstrip("\r"))
         self._said = rest[-LINE_BYTES:]
 
 
-def pump(processes: Iterable[EngineProcess], timeout_s: float) -> None:
+def pump(processes: Sequence[EngineProcess], timeout_s: float) -> None:
     """Move bytes to and from the programs, once, waiting at most timeout_s for the first."""
-    poll, owner = select.poll(), {}
-    for process in processes:
-        if not process._finish.alive:
-            continue
-        if not (process._eof or process._overflow):
-            owner[process._out] = process
-            poll.register(process._out, select.POLLIN)
-        if process._outbox:
-            owner[process._in] = process
-            poll.register(process._in, select.POLLOUT)
-        if not process._error_eof:
-            owner[process._err] = process
-            poll.register(process._err, select.POLLIN)
+    open_ones = [process for process in processes if process._finish.alive]
+    owner = {descriptor: process for process in open_ones for descriptor in process._awaited()}
     if not owner:
         return
+    if len(open_ones) == 1:
+        poll = open_ones[0]._own_poll()
+    else:
+        poll = select.poll()
+        for descriptor, process in owner.items():
+            poll.register(descriptor, select.POLLOUT if descriptor == process._in else select.POLLIN)
     for descriptor, _ in poll.poll(round(1000 * min(max(timeout_s, 0.0), LONGEST_POLL_S) + 0.5)):
         process = owner[descriptor]
         if descriptor == process._in:
