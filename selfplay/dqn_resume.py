@@ -17,7 +17,7 @@ from tengen.networks.q import QNetwork
 from tengen.networks.q_checkpoint import load_q_checkpoint, save_q_checkpoint
 from tengen.rundir import RunDir
 from tengen.selfplay.clock import RunClock
-from tengen.selfplay.resume import OPTIMIZER, explained, report
+from tengen.selfplay.resume import OPTIMIZER, explained, or_older, report
 from tengen.selfplay.world_rollouts import WorldRollouts
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def restore(saved: SavedWorlds, run: RunDir, rollouts: WorldRollouts) -> None:
                 saved.shards.clear()
         return
     step, folder = latest
-    load_q_checkpoint(folder, saved.network.spec)  # its weights are not needed, but should be whole
+    with or_older(folder, run):
+        load_q_checkpoint(folder, saved.network.spec)  # its weights are not needed, but should be whole
     faults: list[str] = []
     with explained(folder, run):
         state = json.loads((folder / STATE).read_text())["extra"]

@@ -72,7 +72,8 @@ def restore(saved: Saved, run: RunDir, rollouts: Rollouts) -> None:
             clear_replay(run.path / "replay")
         return
     step, folder = latest
-    load_checkpoint(folder, saved.replay.game)  # its weights are not needed, but should be whole
+    with or_older(folder, run):
+        load_checkpoint(folder, saved.replay.game)  # its weights are not needed, but should be whole
     with explained(folder, run):
         state = json.loads((folder / STATE).read_text())["extra"]
         tensors = load_file(folder / OPTIMIZER)
@@ -94,9 +95,22 @@ def explained(folder: Path, run: RunDir) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = " ".join(line.strip() for line in str(error).splitlines()[:2]) or type(error).__name__
-        older = [found.name for found in checkpoints(run.path).values()][-2:-1]
-        hint = f"; remove it to go on from {older[0]}" if older else ""
+        hint = _hint(run)
         raise TengenError(f"{folder}: the run cannot go on from this checkpoint ({reason}){hint}") from error
+
+
+@contextlib.contextmanager
+def or_older(folder: Path, run: RunDir) -> Iterator[None]:
+    """Add to the fault of a damaged checkpoint how the run can go on all the same."""
+    try:
+        yield
+    except TengenError as error:
+        raise TengenError(f"{error}{_hint(run) or f'; remove {folder} to begin anew'}") from error
+
+
+def _hint(run: RunDir) -> str:
+    older = [found.name for found in checkpoints(run.path).values()][-2:-1]
+    return f"; remove it to go on from {older[0]}" if older else ""
 
 
 def report(faults: list[str], run: RunDir) -> None:

@@ -61,9 +61,7 @@ class Actor:
             self.evaluator,
             seed=seed,
             first_world=index * rollouts.worlds,
-            priorities=isinstance(config, DqnTrainConfig)
-            and config.replay.prioritised
-            and rollouts.workers > 0,
+            priorities=_sends_priorities(config),
             n_step=getattr(learner, "n_step", 1),
             gamma=learner.gamma,
         )
@@ -84,6 +82,18 @@ class Actor:
     def close(self) -> None:
         """Give up the worlds."""
         self.collector.worlds.close()
+
+
+def _sends_priorities(config: WorldTrainConfig) -> bool:
+    """Whether actors say how surprising their steps are, as Ape-X's do (beside the learner, steps go in at
+    the highest priority). Distributional heads learn by another scale than the errors of expected returns.
+    """
+    return (
+        isinstance(config, DqnTrainConfig)
+        and config.replay.prioritised
+        and config.rollouts.workers > 0
+        and config.network.head == "q"
+    )
 
 
 class ThreadActor:
