@@ -18,7 +18,7 @@ LEARNS_EVERY = 100  # of the recipe's gradient steps one is made
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the benchmark."""
-    parser.add_argument("--recipe", default="breakout", help="of kind dqn (default: %(default)s)")
+    parser.add_argument("--recipe", default="pong", help="of kind dqn (default: %(default)s)")
     parser.add_argument("--capacity", type=whole(1000, 10**9), default=100_000, help="steps (%(default)s)")
 
 
