@@ -1,0 +1,1 @@
+"""Alpha-beta for games with compiled moves and evaluations."""

@@ -1,0 +1,52 @@
+"""Alpha-beta agents from agent strings."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tengen.agents.base import Agent
+from tengen.agents.minimax.agent import MinimaxAgent
+from tengen.agents.minimax.searcher import MAX_DEPTH, Limits, evaluations_of
+from tengen.envs.game import Game
+from tengen.errors import TengenError
+from tengen.words import did_you_mean
+
+if TYPE_CHECKING:
+    from tengen.agents.registry import AgentSpec
+
+Maker = Callable[["AgentSpec", Game, int], Agent]
+
+
+def limits_of(spec: "AgentSpec", depth: int = 4) -> Limits:
+    """What depth, nodes and time of an agent string say; `depth` plies where they say nothing."""
+    from tengen.agents.registry import number_option, whole_option
+
+    nodes = whole_option(spec, "nodes", 0, 1, 1_000_000_000)
+    seconds = number_option(spec, "time", 0.0, 0.001, 3600.0)
+    return Limits(
+        depth=whole_option(spec, "depth", 0 if nodes or seconds else depth, 1, MAX_DEPTH),
+        nodes=nodes,
+        seconds=seconds,
+    )
+
+
+def minimax_agent(spec: "AgentSpec", game: Game, seed: int) -> Agent:
+    """The agent that `minimax?...` names. Raises TengenError."""
+    from tengen.agents.registry import number_option
+
+    known = [name for name, part in evaluations_of(game).items() if part.of_itself]
+    evaluation = spec.options.get("eval", "material")
+    if evaluation not in known:
+        raise TengenError(
+            f"agent '{spec.text}': unknown eval '{evaluation}' of {game.name}; "
+            f"{did_you_mean(evaluation, known, 'evaluations')}"
+        )
+    params = None
+    if "king" in spec.options:
+        if evaluation != "material" or game.family != "checkers":
+            raise TengenError(f"agent '{spec.text}': king is for eval=material at checkers")
+        params = np.array([number_option(spec, "king", 1.3, 0.0, 100.0)], np.float32)
+    limits = limits_of(spec)
+    bits = 20 if limits.nodes or limits.seconds or limits.depth > 8 else 16
+    return MinimaxAgent(spec.text, game, evaluation, limits, seed=seed, params=params, table_bits=bits)

@@ -1,0 +1,228 @@
+"""Alpha-beta on one position after another: games and evaluations by name, iterative deepening, limits."""
+
+import importlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tengen.agents.minimax.alphabeta import Kernel, specialise
+from tengen.agents.minimax.frames import (
+    BEST,
+    BEST_MOVE,
+    COUNT,
+    DEEPER,
+    EVALUATIONS,
+    FAR,
+    INFINITE,
+    MOVES,
+    NODES,
+    PLY,
+    QUIET,
+    R_ALPHA,
+    R_BETA,
+    R_DEPTH,
+    R_SPARE,
+    REPETITIONS,
+    SEEN,
+    new_stack,
+)
+from tengen.envs.game import Game, States
+from tengen.errors import TengenError
+from tengen.words import did_you_mean
+
+MAX_DEPTH = 60
+SLICE = 20_000  # nodes between two looks at the clock
+
+#: Game family -> module with load, status, generate, make, record_key and QUIET_LIMIT.
+GAMES = {"checkers": "tengen.agents.minimax.checkers", "connect4": "tengen.agents.minimax.connect4"}
+
+NO_PARAMS = np.zeros(1, np.float32)
+
+
+class Evaluation(NamedTuple):
+    """A compiled evaluation."""
+
+    module: str
+    function: str
+    params: str  # name of its parameters in the module, unless others are given; "" for none
+    cached: bool = False  # it costs more than looking up what it said
+    of_itself: bool = True  # it needs no parameters from elsewhere
+
+
+_CHECKERS, _CONNECT4 = "tengen.agents.minimax.checkers_eval", "tengen.agents.minimax.connect4"
+_NETS = "tengen.agents.minimax.blondie"
+EVALUATIONS_OF: dict[str, dict[str, Evaluation]] = {
+    "checkers": {
+        "material": Evaluation(_CHECKERS, "by_material", "MATERIAL_WEIGHTS"),
+        "hand": Evaluation(_CHECKERS, "by_hand", "HAND_WEIGHTS"),
+        "blondie1999": Evaluation(_NETS, "by_net_1999", "", cached=True, of_itself=False),
+        "blondie2001": Evaluation(_NETS, "by_net_2001", "", cached=True, of_itself=False),
+    },
+    "connect4": {
+        "material": Evaluation(_CONNECT4, "by_material", ""),
+        "hand": Evaluation(_CONNECT4, "by_hand", "HAND_WEIGHTS"),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a search ends, at the first of these; 0 is no limit. A depth alone is exact and repeatable."""
+
+    depth: int = 4
+    nodes: int = 0
+    seconds: float = 0.0
+    extensions: int = -1
+    """Single legal moves of a line that cost no depth; -1 is as many as the depth."""
+    repetitions: bool = True
+    """Whether a position that stood before in the line or in the game counts as drawn."""
+
+
+class Found(NamedTuple):
+    """What a search found."""
+
+    move: int  # number of the move in the game's order of generation
+    value: int  # for the side to move
+    depth: int  # searched to the end
+    nodes: int
+    evaluations: int
+
+
+def evaluations_of(game: Game) -> dict[str, Evaluation]:
+    """Evaluation by name. Raises TengenError for a game that has none compiled."""
+    if game.family not in GAMES:
+        raise TengenError(
+            f"minimax cannot play {game.name}: it has no compiled evaluation; games that have one: "
+            f"{', '.join(GAMES)}"
+        )
+    return EVALUATIONS_OF[game.family]
+
+
+def default_params(game: Game, evaluation: str) -> NDArray[np.float32]:
+    """What parameters an evaluation has unless others are given. Raises TengenError for an unknown name."""
+    known = evaluations_of(game)
+    if evaluation not in known:
+        raise TengenError(
+            f"unknown evaluation '{evaluation}' of {game.name}; "
+            f"{did_you_mean(evaluation, known, 'evaluations')}"
+        )
+    part = known[evaluation]
+    if not part.params:
+        return NO_PARAMS
+    return np.array(getattr(importlib.import_module(part.module), part.params), np.float32)
+
+
+@lru_cache(maxsize=64)
+def kernel_for(family: str, evaluation: str) -> Kernel:
+    """The search compiled for a game and an evaluation."""
+    game, part = moves_of(family), EVALUATIONS_OF[family][evaluation]
+    parts: dict[str, Any] = {
+        name: getattr(game, name) for name in ("status", "generate", "make", "record_key", "QUIET_LIMIT")
+    }
+    parts["evaluate"] = getattr(importlib.import_module(part.module), part.function)
+    parts["CACHED"] = part.cached
+    return specialise(f"{family}.{evaluation}", parts)
+
+
+@lru_cache(maxsize=16)
+def moves_of(family: str) -> ModuleType:
+    """The module with a family's compiled moves."""
+    return importlib.import_module(GAMES[family])
+
+
+class Searcher:
+    """Searches positions of one game by one evaluation. Not for two threads at once; makes its own memory."""
+
+    def __init__(self, game: Game, evaluation: str, *, table_bits: int = 16) -> None:
+        default_params(game, evaluation)
+        self.game = game
+        self.evaluation = evaluation
+        self.stack = new_stack(table_bits)
+        self._load: Callable[[States, NDArray[np.uint64]], None] = moves_of(game.family).load
+        self._kernel = kernel_for(game.family, evaluation)
+        self._searches = 0
+        self._salt = 0
+
+    def find(
+        self,
+        state: States,
+        params: NDArray[np.float32],
+        limits: Limits,
+        *,
+        tie_seed: int | None = None,
+        keep_table: bool = False,
+        player: int = 0,
+    ) -> Found:
+        """The best move of state [1], not terminal.
+
+        tie_seed: draws the order of the root's moves, and so among equal ones; None: as they are generated.
+        keep_table: what earlier searches with the same params found may be used. player: tells apart params
+        whose evaluations may be kept from search to search.
+        """
+        self._begin(state, limits, tie_seed, keep_table, player)
+        s, r = self.stack, self.stack.registers
+        bounded = limits.nodes > 0 or limits.seconds > 0
+        top = min(limits.depth or MAX_DEPTH, MAX_DEPTH)
+        ends = time.perf_counter() + limits.seconds if limits.seconds > 0 else 0.0
+        # Odd and even depths see different sides' last words: at a fixed depth only those of its parity help.
+        depths = range(1, top + 1) if bounded else range(2 - top % 2, top + 1, 2)
+        found = Found(-1, 0, 0, 0, 0)
+        for depth in depths:
+            r[PLY], r[R_DEPTH], r[R_ALPHA], r[R_BETA] = 0, depth, -INFINITE, INFINITE
+            r[R_SPARE] = depth if limits.extensions < 0 else limits.extensions
+            s.frame[0, BEST_MOVE] = -1
+            if not self._run(params, limits.nodes, ends, first=found.move < 0):
+                move = int(s.frame[0, BEST_MOVE])
+                if move >= 0:  # the last search's best move came first, so a later one is better
+                    found = Found(
+                        move, int(s.frame[0, BEST]), found.depth, int(r[NODES]), int(r[EVALUATIONS])
+                    )
+                break
+            move, value = int(s.frame[0, BEST_MOVE]), int(s.frame[0, BEST])
+            found = Found(move, value, depth, int(r[NODES]), int(r[EVALUATIONS]))
+            if abs(value) > FAR or (bounded and s.frame[0, COUNT] == 1):
+                break
+            s.root[:] = np.where(np.arange(MOVES) == move, 1 << 30, s.root)
+        return found
+
+    def _begin(
+        self, state: States, limits: Limits, tie_seed: int | None, keep_table: bool, player: int
+    ) -> None:
+        s, r = self.stack, self.stack.registers
+        if not keep_table:
+            self._searches += 1
+            self._salt = self._searches
+        s.salts[0] = np.uint64((self._salt * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF)
+        s.salts[1] = np.uint64(((player + 1) * 0xD6E8FEB86659FD93) & 0xFFFFFFFFFFFFFFFF)
+        self._load(state, s.words[0])
+        s.killers[:] = -1
+        s.history[:] = 0
+        s.root[:] = 0
+        if tie_seed is not None:
+            key = (tie_seed ^ int(state["hash"][0]) ^ int(state["ply"][0]) << 32) & (2**63 - 1)
+            s.root[:] = np.random.default_rng(key).permutation(MOVES)
+        r[:] = 0
+        r[REPETITIONS] = limits.repetitions
+        r[DEEPER] = limits.nodes > 0 or limits.seconds > 0
+        quiet = int(s.words[0, QUIET])
+        if limits.repetitions and quiet:
+            r[SEEN] = quiet
+            s.seen[:quiet] = state["history"][0, :quiet]
+
+    def _run(self, params: NDArray[np.float32], nodes: int, ends: float, first: bool) -> bool:
+        """One search to its depth; False where a limit came before. The very first is always finished."""
+        r = self.stack.registers
+        while True:
+            pause = int(r[NODES]) + SLICE
+            if nodes and not first:
+                pause = min(pause, nodes)
+            if self._kernel(self.stack, params, pause):
+                return True
+            if not first and ((nodes and r[NODES] >= nodes) or (ends and time.perf_counter() >= ends)):
+                return False
