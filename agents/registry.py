@@ -33,6 +33,7 @@ class AgentKind:
     examples: tuple[str, ...]
     options: dict[str, str]  # name -> what it is
     make: Callable[[AgentSpec, Game, int], Agent]
+    takes_any_option: bool = False  # others are the program's own, which it is asked about
 
 
 def parse_agent(text: str) -> AgentSpec:
@@ -46,7 +47,7 @@ def parse_agent(text: str) -> AgentSpec:
         key, equals, value = part.partition("=")
         if not equals or not value:
             raise TengenError(f"agent '{text}': option '{part}' is not of the form key=value")
-        if key not in AGENT_KINDS[kind].options:
+        if key not in AGENT_KINDS[kind].options and not AGENT_KINDS[kind].takes_any_option:
             raise TengenError(
                 f"agent '{text}': unknown option '{key}'; "
                 f"{did_you_mean(key, AGENT_KINDS[kind].options, 'options')}"
@@ -253,6 +254,25 @@ AGENT_KINDS = {
             ("hub:./engine hub?time=1",),
             {"depth": "plies that it may look ahead (no limit)"} | ENGINE_OPTIONS,
             _make_engine,
+        ),
+        AgentKind(
+            "uci",
+            "a program that speaks UCI: an entry of engines.yaml, or a command line",
+            "uci:PROGRAM[?elo=N&...]",
+            ("uci:stockfish?nodes=10000", "uci:stockfish?elo=1500&time=1", "uci:stockfish?Move Overhead=50"),
+            {
+                "nodes": "positions that it may look at (no limit)",
+                "depth": "plies that it may look ahead (no limit)",
+                "movetime": "seconds that it thinks, whatever the clock says (1 without other limits)",
+                "elo": "play as one of so many Elo (UCI_LimitStrength, UCI_Elo)",
+                "skill": "its Skill Level",
+                "threads": "its threads",
+                "hash": "MiB of its hash table",
+                "NAME": "any other option of the program by its name; spaces may be underscores",
+            }
+            | ENGINE_OPTIONS,
+            _make_engine,
+            takes_any_option=True,
         ),
         AgentKind(
             "openspiel-mcts",

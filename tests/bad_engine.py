@@ -1,4 +1,4 @@
-"""A scripted program that speaks GTP, or Hub, until it misbehaves: python bad_engine.py MARK FAULT [WORD...]
+"""A scripted program of GTP, Hub or UCI until it misbehaves: python bad_engine.py MARK FAULT [WORD...]
 
 MARK is there to find its processes again. It is run without anything but the standard library.
 """
@@ -163,6 +163,87 @@ def hub(fault: str, words: list[str]) -> None:
             return
 
 
+UCI_OPTIONS = (
+    "UCI_LimitStrength type check default false",
+    "UCI_Elo type spin default 1350 min 1350 max 2850",
+    "Skill Level type spin default 20 min 0 max 20",
+    "Threads type spin default 1 min 1 max 64",
+    "Hash type spin default 16 min 1 max 1024",
+    "Clear Hash type button",
+    "Style type combo default Solid var Solid var Very Risky",
+    "Ponder type check default false",
+    "Book File type string default <empty>",
+)
+
+
+class Uci:
+    """Drops stones in the first column that has room, as xa or oa; misbehaves at its second go."""
+
+    def __init__(self, fault: str, words: list[str]) -> None:
+        self.fault, self.searches = fault, 0
+        self.moves: list[str] = []
+        self.log = open(words[0], "a") if words else None  # noqa: SIM115
+
+    def run(self) -> None:
+        if self.fault == "uci deaf":
+            wait_forever()
+        if self.fault == "uci slow":
+            time.sleep(0.2)
+        say("Scripted engine 0.1, without warranty\n")
+        for line in sys.stdin:
+            if self.log:
+                self.log.write(line)
+                self.log.flush()
+            name, *arguments = line.split()
+            if name == "uci":
+                say("id name Script 1.2\nid author No One\n\n")
+                say("".join(f"option name {option}\n" for option in UCI_OPTIONS))
+                say("option name Broken type matter\n" if self.fault == "uci odd option" else "uciok\n")
+            elif name == "isready":
+                say("readyok\n")
+            elif name == "position":
+                self.moves = arguments[arguments.index("moves") + 1 :] if "moves" in arguments else []
+            elif name == "go":
+                self.searches += 1
+                say("info depth 1 score cp 13 pv xa ob\ninfo string all is well\n")
+                say(f"bestmove {self.move()} ponder oa\n")
+            elif name == "quit":
+                return
+
+    def move(self) -> str:
+        columns = [move[1] for move in self.moves]
+        move = "xo"[len(self.moves) % 2] + next(c for c in "abcdefg" if columns.count(c) < 6)
+        if self.searches != 2:
+            return move
+        if self.fault == "uci hangs":
+            wait_forever()
+        if self.fault == "uci exits":
+            sys.exit(0)
+        if self.fault == "uci crashes":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if self.fault == "uci garbage":
+            say("\x1b[31mmove? what move\x00\n")
+        if self.fault == "uci one long line":
+            say("info string " + "x" * TEN_MEGABYTES + "\n")
+        if self.fault == "uci many lines":
+            say("info depth 1\n" * 110_000)
+        if self.fault == "uci late":
+            time.sleep(0.7)
+        if self.fault == "uci out of turn":
+            say("readyok\n")
+        return {
+            "uci illegal": f"{move[0]}{columns[0]}",
+            "uci prose": "I would play a",
+            "uci no move text": "e2e4",
+            "uci other colour": f"{'o' if move[0] == 'x' else 'x'}a",
+            "uci none": "(none)",
+            "uci null": "0000",
+        }.get(self.fault, move)
+
+
 if __name__ == "__main__":
     _, mark, fault, *words = sys.argv
-    hub(fault, words) if fault.startswith("hub") else Gtp(fault, words).run()
+    if fault.startswith("hub"):
+        hub(fault, words)
+    else:
+        (Uci if fault.startswith("uci") else Gtp)(fault, words).run()

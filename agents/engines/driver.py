@@ -40,6 +40,9 @@ class Clock:
 class Driver(abc.ABC):
     """One engine at one game at a time. Conversations raise EngineFault, and EngineRefusal in `ready`."""
 
+    version = ""
+    """What the program calls itself, with its version, once it is ready; "" where it does not say."""
+
     def __init__(self, process: EngineProcess, game: Game, patience: Patience) -> None:
         self.process, self.game, self.patience = process, game, patience
         self.name = process.name

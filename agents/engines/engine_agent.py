@@ -50,6 +50,7 @@ class EngineAgent(Agent):
         Raises EngineFault and EngineRefusal.
         """
         self.name, self.game = name, game
+        self.version = ""  # what the program says that it is
         self.restarts = 0  # after faults
         self.faults: deque[EngineFault] = deque(maxlen=100)
         self._open_driver, self._opened = open_driver, 0
@@ -149,6 +150,7 @@ class EngineAgent(Agent):
                     driver.process.close()
                 raise
             self._drivers[index] = driver
+            self.version = driver.version
         return driver
 
 

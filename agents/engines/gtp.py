@@ -51,6 +51,9 @@ class GtpDriver(Driver):
             lacking = [name for name in NEEDED if known.ok and name not in self.commands]
             if lacking:
                 raise EngineRefusal(f"engine '{self.name}' lacks the GTP command {', '.join(lacking)}")
+            words = [(name,) for name in ("name", "version") if name in self.commands]
+            answers = yield from self._ask(words, until, "before it was ready")
+            self.version = printable(" ".join(" ".join(a.text.split()) for a in answers if a.ok).strip())
             for name, value in (("boardsize", self.game.size), ("komi", f"{self.game.komi:g}")):
                 (answer,) = yield from self._ask([(name, value)], until, "before it was ready")
                 if not answer.ok:

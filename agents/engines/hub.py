@@ -52,6 +52,9 @@ class HubDriver(Driver):
             if message.name == "param" and message.arguments.get("name") == "variant":
                 variants.extend(message.arguments.get("values", "").split())
                 chosen = message.arguments.get("value", "")
+            elif message.name == "id":
+                said = (message.arguments.get(key, "") for key in ("name", "version"))
+                self.version = printable(" ".join(filter(None, said)))
 
         try:
             self._send("hub")

@@ -6,30 +6,36 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tengen.agents.base import Agent
 from tengen.agents.engines.driver import Driver, Patience
 from tengen.agents.engines.engine_agent import EngineAgent
 from tengen.agents.engines.process import MEMORY_MB, EngineProcess, scrubbed_environment
-from tengen.agents.registry import AgentSpec, number_option, whole_option
+from tengen.agents.registry import ENGINE_OPTIONS, AgentSpec, number_option, whole_option
 from tengen.config import ConfigModel, load_config
 from tengen.envs.game import Game
 from tengen.errors import TengenError
 from tengen.words import did_you_mean
 
+if TYPE_CHECKING:
+    from tengen.agents.engines.uci import UciLimits
+
 ENGINES_FILE = "engines.yaml"
 ENGINES_VARIABLE = "TENGEN_ENGINES"
 GNUGO_LEVELS = range(11)
+EXAMPLES = {"gtp": "gtp:gnugo", "hub": "hub:./engine", "uci": "uci:stockfish"}
+PACKAGED = ("gnugo", "stockfish")  # by the names of their packages in Debian
+OUR_OPTIONS = frozenset({*ENGINE_OPTIONS, "nodes", "depth", "movetime"})  # not the program's own
 KO_RULES = {"positional": "--positional-superko", "situational": "--situational-superko"}
 
 
 class EngineConfig(ConfigModel):
     """A program of the user's."""
 
-    protocol: Literal["gtp", "hub"]
+    protocol: Literal["gtp", "hub", "uci"]
     command: Annotated[list[str], Field(min_length=1)]
     """The program and its arguments, as a list; no shell sees it."""
     environment: dict[str, str] = Field(default_factory=dict)
@@ -38,6 +44,14 @@ class EngineConfig(ConfigModel):
     """0 is no limit."""
     processes: Annotated[int, Field(ge=0, le=1024)] = 0
     """How many play side by side; 0 is one a core."""
+    options: dict[str, str | int | bool] = Field(default_factory=dict)
+    """For uci: its own options, by name; those of an agent string go before them."""
+
+    @model_validator(mode="after")
+    def _options_are_for_uci(self) -> Self:
+        if self.options and self.protocol != "uci":
+            raise ValueError(f"options are for uci; a {self.protocol} program takes them in its command")
+        return self
 
 
 class EnginesConfig(ConfigModel):
@@ -54,23 +68,33 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     memory_mb: int = MEMORY_MB
     processes: int = 0
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_engine(spec: AgentSpec, game: Game, seed: int) -> Agent:
-    """The agent of a gtp: or hub: string. Raises TengenError, EngineRefusal, EngineFault."""
+    """The agent of a gtp:, hub: or uci: string. Raises TengenError, EngineRefusal, EngineFault."""
     from tengen.machine import usable_cores
 
+    if spec.kind == "uci":
+        from tengen.agents.engines.uci_rules import uci_rules
+
+        uci_rules(spec.text, game)  # a game that cannot be played is told before a program is looked for
     program = find_program(spec, game, seed)
     patience = patience_of(spec)
     memory_mb = whole_option(spec, "memory", program.memory_mb, 0, 10_000_000)
     processes = whole_option(spec, "processes", program.processes, 0, 1024) or usable_cores()
     depth = whole_option(spec, "depth", 0, 0, 1000) if spec.kind == "hub" else 0
+    limits = _uci_limits(spec, program) if spec.kind == "uci" else None
 
     def open_driver(number: int) -> Driver:
         process = EngineProcess(
             spec.text, program.command, memory_mb=memory_mb, environment=program.environment
         )
         try:
+            if spec.kind == "uci":
+                from tengen.agents.engines.uci import UciDriver
+
+                return UciDriver(process, game, patience, limits)
             if spec.kind == "hub":
                 from tengen.agents.engines.hub import HubDriver
 
@@ -83,6 +107,18 @@ def make_engine(spec: AgentSpec, game: Game, seed: int) -> Agent:
             raise
 
     return EngineAgent(spec.text, game, open_driver, processes)
+
+
+def _uci_limits(spec: AgentSpec, program: Program) -> "UciLimits":
+    from tengen.agents.engines.uci import UciLimits
+
+    own = {key: value for key, value in spec.options.items() if key not in OUR_OPTIONS}
+    return UciLimits(
+        nodes=whole_option(spec, "nodes", 0, 1, 10**15),
+        depth=whole_option(spec, "depth", 0, 1, 1000),
+        move_s=number_option(spec, "movetime", 0.0, 0.001, 1e5),
+        options={**program.options, **own},
+    )
 
 
 def patience_of(spec: AgentSpec) -> Patience:
@@ -104,7 +140,7 @@ def find_program(spec: AgentSpec, game: Game, seed: int) -> Program:
     Raises TengenError where there is no such program.
     """
     if not spec.target:
-        raise TengenError(f"agent '{spec.text}': {spec.kind} needs a program, as in gtp:gnugo")
+        raise TengenError(f"agent '{spec.text}': {spec.kind} needs a program, as in {EXAMPLES[spec.kind]}")
     if spec.kind == "gtp" and spec.target == "gnugo" and "gnugo" not in user_engines():
         return _gnugo(spec, game, seed)
     if "level" in spec.options:
@@ -118,13 +154,16 @@ def find_program(spec: AgentSpec, game: Game, seed: int) -> Program:
                 f"write {engine.protocol}:{spec.target}"
             )
         command = (_executable(spec, engine.command[0]), *engine.command[1:])
-        return Program(command, engine.environment, engine.memory_mb, engine.processes)
+        options = {
+            name: str(v).lower() if isinstance(v, bool) else str(v) for name, v in engine.options.items()
+        }
+        return Program(command, engine.environment, engine.memory_mb, engine.processes, options)
     try:
         words = shlex.split(spec.target)
     except ValueError as error:
         raise TengenError(f"agent '{spec.text}': cannot read the command: {error}") from None
     if not words:
-        raise TengenError(f"agent '{spec.text}': {spec.kind} needs a program, as in gtp:gnugo")
+        raise TengenError(f"agent '{spec.text}': {spec.kind} needs a program, as in {EXAMPLES[spec.kind]}")
     return Program((_executable(spec, words[0]), *words[1:]))
 
 
@@ -166,7 +205,9 @@ def _executable(spec: AgentSpec, word: str) -> str:
     if found is None:
         if os.path.exists(word):
             raise TengenError(f"agent '{spec.text}': {word} is not a program that may be run")
-        known = ["gnugo", *user_engines()] if spec.kind == "gtp" else list(user_engines())
+        known = [*{"gtp": ["gnugo"], "uci": ["stockfish"]}.get(spec.kind, []), *user_engines()]
         hint = did_you_mean(word, known, f"programs known by name (more go to {ENGINES_FILE})")
+        if word in PACKAGED:
+            hint = f"Debian and Ubuntu have it: apt install {word}"
         raise TengenError(f"agent '{spec.text}': there is no program '{word}'; {hint}")
     return found
