@@ -25,20 +25,28 @@ class Entrant:
 
 
 def entrants(config: TournamentConfig, game: Game) -> list[Entrant]:
-    """The players of a tournament. Raises TengenError for an agent string that is wrong."""
+    """The players of a tournament. Raises TengenError for a string that is wrong or an engine that fails."""
     found: list[Entrant] = []
     for player in config.entrants():
         spec = parse_agent(player.agent)
-        id_, twin = content_id(spec, game), 1
+        id_ = own = content_id(spec, game)
+        twin = 1
         while any(other.id == id_ for other in found):  # the same player twice: twins are two all the same
             twin += 1
-            id_ = _digest(f"{content_id(spec, game)} twin {twin}".encode())
+            id_ = _digest(f"{own} twin {twin}".encode())
         found.append(Entrant(player.name, player.agent, id_, spec.kind in ENGINES, player.rating))
     return found
 
 
 def content_id(spec: AgentSpec, game: Game) -> str:
-    """A hash of what an agent string means now: its kind, its options, and the weights that it names."""
+    """A hash of what an agent string means now: its kind, its options, and the weights that it names.
+
+    Of an engine: what its command holds, and the version that it reports; it is started to be asked.
+    """
+    if spec.kind in ENGINES:
+        from tengen.agents.engines.identity import engine_identity
+
+        return _digest(f"{game.name} {spec.kind}: {engine_identity(spec, game)}".encode())
     target = spec.target
     if target and spec.kind in NETWORKS:
         target = _digest((find_checkpoint(target) / WEIGHTS).read_bytes())

@@ -41,7 +41,8 @@ class Tournament:
         self.event = config.event()
         self.players = entrants(config, self.game)
         for player in self.players:  # faults of agents are told before the night, not after
-            make_agent(player.agent, self.game).close()
+            if not player.is_engine:  # engines were started to learn who they are
+                make_agent(player.agent, self.game).close()
         if config.adjudication.referee:
             if self.game.family != "go":
                 raise TengenError(

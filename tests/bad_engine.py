@@ -81,10 +81,15 @@ class Gtp:
 
     def answer(self, name: str, arguments: list[str]) -> str | None:
         if name == "list_commands":
-            known = COMMANDS.split()
+            known = COMMANDS.split() + ["name", "version"] * (self.fault == "versioned")
             return "\n".join(known if self.fault != "no genmove" else [w for w in known if w != "genmove"])
         if name == "boardsize" and self.fault == "small boards" and int(arguments[0]) > 7:
             return None
+        if name == "name":
+            return "Script"
+        if name == "version":
+            with open(os.path.join(self.words[0], "version")) as file:
+                return file.read().strip()
         if name == "clear_board":
             self.stones.clear()
         elif name == "play":

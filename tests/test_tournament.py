@@ -310,6 +310,52 @@ def test_players_are_known_by_what_they_are(tmp_path: Path) -> None:
     assert len({player.id for player in entrants(given, make_game("go9"))}) == 3, "twins are two players"
 
 
+def test_engines_are_known_by_command_options_and_version(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """Whatever it is called; a program that reports another version is another player."""
+    from tengen.agents.engines import identity
+    from tengen.agents.registry import parse_agent
+    from tengen.envs.registry import make_game
+
+    (tmp_path / "version").write_text("1.0")
+    command = [sys.executable, "-I", "-S", str(BAD_ENGINE), "identity", "versioned", str(tmp_path)]
+    again = [*command, "--more"]
+    entries = {"one": {"command": command}, "alias": {"command": command, "memory_mb": 1000}}
+    entries |= {"more": {"command": again}, "threads": {"command": command, "environment": {"THREADS": "2"}}}
+    file = tmp_path / "engines.yaml"
+    file.write_text(json.dumps({"engines": {name: {"protocol": "gtp"} | e for name, e in entries.items()}}))
+    monkeypatch.setenv("TENGEN_ENGINES", str(file))
+
+    def id_of(text: str) -> str:
+        return content_id(parse_agent(text), make_game("go9"))
+
+    first = id_of("gtp:one")
+    assert first == id_of("gtp:alias?processes=2&patience=9") == id_of(f"gtp:{' '.join(command)}")
+    others = [id_of(text) for text in ("gtp:more", "gtp:threads", "gtp:one?time=1")]
+    assert len({first, *others}) == 4
+    (tmp_path / "version").write_text("1.1")
+    monkeypatch.setattr(identity, "_versions", {})
+    assert id_of("gtp:one") not in (first, *others)
+    cap = AdjudicationConfig(max_plies=8)
+    given = config("gtp:one", "random", game="go9", games=2, adjudication=cap)
+    played(tmp_path, given)
+    for game in games(tmp_path):
+        assert game.details["versions"]["gtp:one"] == "Script 1.1"
+        assert id_of("gtp:one") in (game.first_id, game.second_id)
+
+
+def test_a_network_that_an_engine_is_given_is_part_of_it(tmp_path: Path) -> None:
+    from tengen.agents.registry import parse_agent
+    from tengen.envs.registry import make_game
+
+    weights = tmp_path / "weights.bin"
+    spec = parse_agent(f"gtp:{sys.executable} -I -S {BAD_ENGINE} network none {weights}")
+    found = set()
+    for content in ("good", "better"):
+        weights.write_text(content)
+        found.add(content_id(spec, make_game("go9")))
+    assert len(found) == 2
+
+
 def test_names_and_known_ratings_stand_in_the_list(tmp_path: Path) -> None:
     known = PlayerConfig(agent="scripted:first", name="First", rating=1800.0)
     tournament = played(tmp_path, config(known, "random", "random"))

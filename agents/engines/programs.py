@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tengen.agents.base import Agent
 from tengen.agents.engines.driver import Driver, Patience
 from tengen.agents.engines.engine_agent import EngineAgent
 from tengen.agents.engines.process import MEMORY_MB, EngineProcess, scrubbed_environment
@@ -71,7 +70,7 @@ class Program:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-def make_engine(spec: AgentSpec, game: Game, seed: int) -> Agent:
+def make_engine(spec: AgentSpec, game: Game, seed: int) -> EngineAgent:
     """The agent of a gtp:, hub: or uci: string. Raises TengenError, EngineRefusal, EngineFault."""
     from tengen.machine import usable_cores
 
