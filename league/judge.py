@@ -5,36 +5,24 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
-from tengen.agents.base import Agent
-from tengen.agents.mcts.agent import MctsAgent
-from tengen.agents.mcts.config import SearchConfig
-from tengen.agents.mcts.evaluators import NetworkLeaves
 from tengen.agents.registry import AgentSpec, make_agent, parse_agent
 from tengen.console import Progress
 from tengen.envs import Position, make_game
 from tengen.files import atomic_write_bytes
 from tengen.league.entrants import content_id
-from tengen.league.manager import ANCHOR, League, Member
-from tengen.league.match import MatchResult, play_match
+from tengen.league.judge_matches import Matches, MatchesHere, MatchesLost, Pair, judged_search
+from tengen.league.manager import ANCHOR, League, Member, path_from
+from tengen.league.match import MatchResult
 from tengen.league.notation import game_suffix, game_text
 from tengen.machine import usable_cores
-from tengen.networks.checkpoint import load_checkpoint
-from tengen.networks.evaluator import NetworkEvaluator
 from tengen.networks.paths import STATE
 from tengen.rundir import RunDir, checkpoints
 from tengen.selfplay.config import TrainConfig
 
 GAMES_KEPT = 2  # of each match beside training, as files; the store keeps all
-
-
-class Pair(NamedTuple):
-    """A match to play."""
-
-    label: str
-    first: Member
-    second: Member
 
 
 class Evaluation(NamedTuple):
@@ -47,7 +35,10 @@ class Evaluation(NamedTuple):
 
 
 class LeagueJudge:
-    """Plays the newest checkpoint against the configured opponents, its last rated self and the league."""
+    """Plays the newest checkpoint against the configured opponents, its last rated self and the league.
+
+    The league is the run's own or, where it trains an exploiter, that of the run whose mains this meets.
+    """
 
     def __init__(self, config: TrainConfig, run: RunDir) -> None:
         self.config = config
@@ -55,12 +46,14 @@ class LeagueJudge:
         self.game = make_game(config.game)
         for opponent in config.evaluation.opponents:
             make_agent(opponent, self.game).close()  # faults are told before training, not after
-        self.league = League(run.path, self.game.name)
+        self.role = config.league.role
+        self.league = League(league_folder(config, run.path), self.game.name)
         latest = run.latest_checkpoint()
-        self.league.forget_after(latest[0] if latest else 0)
+        self.league.forget_after(latest[0] if latest else 0, run.path)
+        self._matches = _place(config, self.league.folder)
         self._thread = ThreadPoolExecutor(1, "judge")
         self._under_way: Evaluation | None = None
-        self._known: dict[int, Member] = {}  # update -> its checkpoint, hashed once
+        self._ids: dict[Path, str] = {}  # checkpoint -> content hash
         self._closed = False
 
     # --- beside training ----------------------------------------------------------------------------------
@@ -73,22 +66,24 @@ class LeagueJudge:
         if self._under_way is not None:
             return
         config = self.config.evaluation
+        self.league.refresh()
         newest = self._snapshot(update)
         baselines = {name: self._baseline(name) for name in config.opponents}
         pairs = [Pair(name, newest, member) for name, member in baselines.items()]
         # Weights that did not change between two evaluations are one player, who does not meet itself.
-        before = [m for m in self._still_there(self.league.snapshots(), update) if m.id != newest.id]
+        before = [m for m in self._still_there(self._own(), update) if m.id != newest.id]
         if before:
             pairs.append(Pair("previous", newest, before[-1]))
-        if config.pool and len(before) > 1:
-            chosen = self.league.tests(newest, config.pool, config.games, but=[before[-1].name])
-            pairs += [Pair(m.name, newest, m) for m in self._still_there(chosen, update)]
+        if config.pool:
+            chosen = self.league.tests(newest, config.pool, config.games, but=[m.name for m in before[-1:]])
+            pool = self._still_there(chosen, update)
+            pairs += [Pair(m.name, newest, m) for m in pool if m.id != newest.id]
         rated = len(pairs)
         if not self.league.results():  # let every baseline play random once, so that the scale has no gaps
             random = self._baseline(ANCHOR)
             pairs += [Pair(name, m, random) for name, m in baselines.items() if name != ANCHOR]
         matches = self._thread.submit(
-            self._play, pairs, config.games, self.config.seed + update, lambda: self._closed or stop()
+            self._matches.play, pairs, config.games, self.config.seed + update, lambda: self._closed or stop()
         )
         self._under_way = Evaluation(newest, pairs, rated, matches)
 
@@ -96,14 +91,20 @@ class LeagueJudge:
         """What the matches begun last came to, once they are over: scores and ratings for the log.
 
         Keeps their games, decides whether the checkpoint joins the league, and prints a line. Matches that
-        were dropped on the way count for nothing.
+        were dropped or lost on the way count for nothing.
         """
         found = self._under_way
         if found is None or not (wait or found.matches.done()):
             return {}
         self._under_way = None
-        matches = found.matches.result()
-        if not found.rated or any(match.games < self.config.evaluation.games for match in matches):
+        try:
+            matches = found.matches.result()
+        except MatchesLost as lost:
+            again = "the next evaluation begins when it is due"
+            self._say(progress, f"update {found.newest.update}: not rated ({lost}); {again}")
+            return {}
+        whole = [match for match in matches if match.games >= self.config.evaluation.games]
+        if not found.rated or len(whole) < len(found.pairs):
             return {}
         return self._take_up(found, matches, progress)
 
@@ -111,7 +112,7 @@ class LeagueJudge:
         """Drop what is under way."""
         self._closed = True
         self._thread.shutdown()
-        self._closed = False
+        self._matches.close()
 
     # --- the parts ----------------------------------------------------------------------------------------
 
@@ -124,10 +125,10 @@ class LeagueJudge:
             self.league.record(pair.first, pair.second, match, f"update {update}", self.config.seed + update)
             self._save_games(update, pair.label, match)
         own = list(zip(found.pairs[: found.rated], matches, strict=False))
-        pool = [match for pair, match in own if pair.second.is_snapshot]
+        pool = [match for pair, match in own if self._counts(pair.second)]
         games = sum(match.games for match in pool)
         against_pool = sum(match.score * match.games for match in pool) / games if games else None
-        rated_before = [m for m in self.league.snapshots() if m.id != found.newest.id]
+        rated_before = [m for m in self._own() if m.id != found.newest.id]
         due = (len(rated_before) + 1) % config.join_every == 0
         why = self.league.why_joins(against_pool, due=due, beats=config.join_score)
         self.league.add(replace(found.newest, pooled=bool(why), why=why))
@@ -139,8 +140,7 @@ class LeagueJudge:
         known = "".join(f", {name} {elo:.0f}" for name, elo in baselines.items() if name != ANCHOR)
         words = [f"{'itself before' if name == 'previous' else name} {s:.0%}" for name, s in scores.items()]
         line = f"update {update}: rating {rating:.0f} (random 0{known}); scores against {', '.join(words)}"
-        progress.say(line)
-        self.run.log(line)
+        self._say(progress, line)
         logged = {f"score/{pair.label}": m.score for pair, m in own if pair.label in _kept(config.opponents)}
         if against_pool is not None:
             logged["score/pool"] = against_pool
@@ -155,35 +155,12 @@ class LeagueJudge:
         if younger is not None and younger != steps[-1]:
             label = f"itself at update {younger} of {steps[-1]}"
             pairs.append(Pair(label, newest, replace(self._snapshot(younger), name=label)))
-        return self._play(
-            pairs, self.config.evaluation.final_games, self.config.seed + 1000, threads=usable_cores()
-        )
+        matches = MatchesHere(self.config, self.league.folder, threads=usable_cores())
+        return matches.play(pairs, self.config.evaluation.final_games, self.config.seed + 1000)
 
-    def _play(
-        self,
-        pairs: Sequence[Pair],
-        games: int,
-        seed: int,
-        stop: Callable[[], bool] | None = None,
-        threads: int | None = None,
-    ) -> list[MatchResult]:
-        """Every pair's match, so many at once as the configuration gives cores to."""
-
-        def match(pair: Pair) -> MatchResult:
-            first, second = self._player(pair.first), self._player(pair.second)
-            try:
-                return play_match(self.game, first, second, games, seed=seed, stop=stop)
-            finally:
-                first.close()
-                second.close()
-
-        with ThreadPoolExecutor(self._threads() if threads is None else threads) as pool:
-            return list(pool.map(match, pairs))
-
-    def _threads(self) -> int:
-        config = self.config.evaluation
-        share = usable_cores() // 4 if config.beside else usable_cores()
-        return config.threads or max(1, share)
+    def _say(self, progress: Progress, line: str) -> None:
+        progress.say(line)
+        self.run.log(line)
 
     def _save_games(self, update: int, label: str, match: MatchResult) -> None:
         """The first pair of games of a match, for people to look at."""
@@ -206,45 +183,57 @@ class LeagueJudge:
 
     def _snapshot(self, update: int) -> Member:
         """A checkpoint as a member; alike in two runs only where weights and search are alike."""
-        if update in self._known:
-            return self._known[update]
         folder = checkpoints(self.run.path)[update]
         loop = json.loads((folder / STATE).read_text())["extra"]["loop"]
-        search = {"sims": str(self.config.evaluation.simulations), "rule": self._search().rule}
-        spec = AgentSpec(str(folder), "mcts", str(folder), search)
-        self._known[update] = Member(
-            name=f"update {update}",
-            id=content_id(spec, self.game),
-            role="main",
-            agent=str(folder.relative_to(self.run.path)),
+        whose = f"{self.run.path.resolve().name} " if self.role == "exploiter" else ""
+        return Member(
+            name=f"{whose}update {update}",
+            id=self._id(folder),
+            role=self.role,
+            agent=path_from(self.league.folder, folder),
             update=update,
             games=int(loop.get("games", 0)),
             seconds=float(loop.get("seconds", 0.0)),
         )
-        return self._known[update]
 
-    def _search(self) -> SearchConfig:
-        simulations = self.config.evaluation.simulations
-        rule = self.config.search.rule if simulations else "puct"
-        return SearchConfig(rule=rule, simulations=max(1, simulations), considered=16)
+    def _id(self, folder: Path) -> str:
+        """Of a checkpoint as the configuration lets it play now; hashed once."""
+        folder = folder.resolve()
+        if folder not in self._ids:
+            search = judged_search(self.config)
+            options = {"sims": str(self.config.evaluation.simulations), "rule": search.rule}
+            self._ids[folder] = content_id(AgentSpec(str(folder), "mcts", str(folder), options), self.game)
+        return self._ids[folder]
+
+    def _own(self) -> list[Member]:
+        return [member for member in self.league.snapshots() if self.league.is_of(member, self.run.path)]
+
+    def _counts(self, member: Member) -> bool:
+        """Whether a score against a member tells if the newest should join: an exploiter's against mains."""
+        return member.is_snapshot and (self.role == "main" or member.role == "main")
 
     def _still_there(self, members: Iterable[Member], update: int) -> list[Member]:
-        """Snapshots older than `update` whose weights are kept, as the configuration lets them play now."""
-        kept = checkpoints(self.run.path)
+        """Those whose weights are kept, as the configuration lets them play now; own ones before `update`."""
         found = [
-            replace(member, id=self._snapshot(member.update).id)
+            replace(member, id=self._id(folder))
             for member in members
-            if member.update < update and member.update in kept
+            if ((folder := self.league.checkpoint(member)) / STATE).exists()
+            and (member.update < update or not self.league.is_of(member, self.run.path))
         ]
         return list({member.id: member for member in found}.values())
 
-    def _player(self, member: Member) -> Agent:
-        if not member.is_snapshot:
-            return make_agent(member.agent, self.game, seed=self.config.seed)
-        network, _ = load_checkpoint(self.run.path / member.agent, self.game)
-        leaves = NetworkLeaves(NetworkEvaluator(network, threads=1))
-        seed = self.config.seed + member.update
-        return MctsAgent(member.name, self.game, leaves, self._search(), seed=seed)
+
+def league_folder(config: TrainConfig, run: Path) -> Path:
+    """Where the league is that a run trains for."""
+    return Path(config.league.of).expanduser() if config.league.of else run
+
+
+def _place(config: TrainConfig, league: Path) -> Matches:
+    if config.evaluation.where == "thread":
+        return MatchesHere(config, league)
+    from tengen.league.ray_matches import MatchesOnRay
+
+    return MatchesOnRay(config, league)
 
 
 def _kept(opponents: Sequence[str]) -> set[str]:

@@ -1,11 +1,15 @@
 """A training run's population: who is in it, in which role, and every game that they played.
 
 Members are kept in the run's league.json, games in its league.sqlite; ratings and payoffs are worked out from
-the games whenever they are asked for. Both outlive the process.
+the games whenever they are asked for. Both outlive the process. Several processes may write: the run, and
+those that train exploiters of it.
 """
 
+import contextlib
+import fcntl
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,7 +17,7 @@ from typing import Literal
 import numpy as np
 
 from tengen.errors import TengenError
-from tengen.files import atomic_write_bytes, read_fault
+from tengen.files import atomic_write_bytes, disk_faults, read_fault
 from tengen.league.match import MatchResult
 from tengen.league.matchmaking import UNKNOWN, Floats, Weighting, choose_pairs, fictitious
 from tengen.league.ratings import Result, elo_ratings
@@ -21,6 +25,7 @@ from tengen.league.store import Store, StoredGame
 
 STORE = "league.sqlite"
 MEMBERS = "league.json"
+LOCK = ".league.lock"  # held while league.json is read and written again
 ANCHOR = "random"
 EVENT = "league"
 Role = Literal["main", "exploiter", "baseline"]
@@ -38,7 +43,7 @@ class Member:
     name: str
     id: str  # content hash, as `entrants.content_id` makes it
     role: Role
-    agent: str  # agent string, or the checkpoint's folder relative to the run
+    agent: str  # agent string, or the checkpoint's folder relative to the league's
     update: int = 0  # of the training run; 0 for players who are no snapshots
     games: int = 0  # of self-play until then
     seconds: float = 0.0  # of training until then
@@ -64,22 +69,38 @@ class League:
         """Take a player in, or replace what is known of it."""
         if member.role not in ROLES:
             raise TengenError(f"member '{member.name}': role '{member.role}' is none of {', '.join(ROLES)}")
-        known = [other.id for other in self.members]
-        members = [member if other.id == member.id else other for other in self.members]
-        members += [] if member.id in known else [member]
-        if members != self.members:
-            self.members = members
-            self._save()
 
-    def forget_after(self, update: int) -> None:
-        """Drop snapshots that a resumed run no longer has; their games stay."""
-        kept = [member for member in self.members if member.update <= update]
-        if kept != self.members:
-            self.members = kept
-            self._save()
+        def with_it(members: list[Member]) -> list[Member]:
+            known = [other.id for other in members]
+            found = [member if other.id == member.id else other for other in members]
+            return found if member.id in known else [*found, member]
+
+        self._change(with_it)
+
+    def forget_after(self, update: int, run: Path | None = None) -> None:
+        """Drop snapshots that a resumed run (default: the league's own) no longer has; their games stay."""
+        self._change(
+            lambda members: [
+                m for m in members if m.update <= update or not self.is_of(m, run or self.folder)
+            ]
+        )
+
+    def refresh(self) -> None:
+        """Learn who joined by other processes."""
+        self.members = read_members(self.folder)
+
+    def checkpoint(self, member: Member) -> Path:
+        """The folder of a snapshot's weights."""
+        return self.folder / member.agent
+
+    def is_of(self, member: Member, run: Path) -> bool:
+        """Whether a snapshot is one that this run made; its checkpoint need not be there any more."""
+        return member.is_snapshot and (
+            self.checkpoint(member).resolve().parent == (run / "checkpoints").resolve()
+        )
 
     def snapshots(self, pooled: bool = False) -> list[Member]:
-        """Those that the run made, oldest first; with `pooled` only those who joined."""
+        """Those that a run made, oldest first; with `pooled` only those who joined."""
         found = [m for m in self.members if m.is_snapshot and (m.pooled or not pooled)]
         return sorted(found, key=lambda member: member.update)
 
@@ -126,7 +147,11 @@ class League:
 
     def tests(self, newest: Member, count: int, games: int, but: Iterable[str] = ()) -> list[Member]:
         """The pooled snapshots against whom matches of so many games tell most about the newest."""
-        pool = [m for m in self.snapshots(pooled=True) if m.id != newest.id and m.name not in set(but)]
+        met = {m.id for m in self.opponents(newest.role)}
+        pool = [m for m in self.snapshots(pooled=True) if m.id in met and m.id != newest.id]
+        pool = [m for m in pool if m.name not in set(but)]
+        if not pool:
+            return []
         ratings = self.ratings()
         players = [*pool, newest]
         known = [ratings.get(m.id, (float("nan"), UNKNOWN)) for m in players]
@@ -139,22 +164,52 @@ class League:
         return [pool[i] for i, _ in choose_pairs(elo, error, count, games, allowed)]
 
     def training_odds(
-        self, learner: Member, weighting: Weighting = "hard", power: float = 2.0
+        self,
+        learner: Member,
+        weighting: Weighting = "hard",
+        power: float = 2.0,
+        among: Collection[str] | None = None,
     ) -> tuple[list[Member], Floats]:
         """Whom the learner should train against, with probabilities: prioritised fictitious self-play.
 
-        Raises TengenError while nobody may be drawn.
+        `among`: ids of those who can be had, where not all can. Raises TengenError while nobody may be drawn.
         """
         members = [m for m in self.opponents(learner.role) if m.id != learner.id]
+        members = [m for m in members if among is None or m.id in among]
         with self.store() as store:
             results, names = store.results(), store.names()
         rates = win_rates(results, names.get(learner.id, learner.name))
         p = np.array([rates.get(names.get(m.id, m.name), float("nan")) for m in members])
         return members, fictitious(p, weighting, power)
 
-    def _save(self) -> None:
-        rows = {"game": self.game, "members": [asdict(member) for member in self.members]}
-        atomic_write_bytes(self.folder / MEMBERS, json.dumps(rows, indent=1, ensure_ascii=False).encode())
+    def _change(self, change: Callable[[list[Member]], list[Member]]) -> None:
+        """Change what the file holds now, which others may have written to since it was read."""
+        with self._alone():
+            self.refresh()
+            members = change(self.members)
+            if members == self.members:
+                return
+            rows = {"game": self.game, "members": [asdict(member) for member in members]}
+            atomic_write_bytes(self.folder / MEMBERS, json.dumps(rows, indent=1, ensure_ascii=False).encode())
+            self.members = members
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep others, threads too, from writing; the kernel drops the lock of who dies."""
+        path = self.folder / LOCK
+        with disk_faults(path, "lock the league"):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            with disk_faults(path, "lock the league"):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def path_from(league: Path, checkpoint: Path) -> str:
+    """The folder of a checkpoint as seen from a league's, to be found from there by every process."""
+    return os.path.relpath(checkpoint.resolve(), league.resolve())
 
 
 def read_members(folder: Path) -> list[Member]:

@@ -23,6 +23,7 @@ from tengen.selfplay.clock import RunClock
 from tengen.selfplay.compiling import pays
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.learner import Learner
+from tengen.selfplay.opponents import Opponents, Season
 from tengen.selfplay.replay import Replay
 from tengen.selfplay.resume import Saved, restore, save
 from tengen.selfplay.rollouts import make_rollouts
@@ -38,8 +39,18 @@ class Judge(Protocol):
         """Metrics for the log of matches that are over since the last call, or that it waits for."""
 
 
-def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resume: bool = False) -> bool:
-    """Train until the configured end; returns False where the user stopped it (the run can be resumed)."""
+def train(
+    config: TrainConfig,
+    run: RunDir,
+    judge: Judge | None = None,
+    opponents: Opponents | None = None,
+    *,
+    resume: bool = False,
+) -> bool:
+    """Train until the configured end; returns False where the user stopped it (the run can be resumed).
+
+    With `opponents` a share of the games is against whom they draw.
+    """
     torch.manual_seed(config.seed)
     game = make_game(config.game)
     network = PolicyValueNet(config.network, spec_for(game))
@@ -57,6 +68,7 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
     saved = Saved(config, learner, replay, rng, clock)
     Progress("starting").say(f"{run.path}: {config.game}, {network.parameter_count():,} weights; starting")
     run.log(f"{config.game}, {network.parameter_count():,} weights, {device}")
+    season = Season(opponents, config.league.every, run)
     rollouts = make_rollouts(config)
     with contextlib.closing(rollouts):
         if resume:
@@ -68,6 +80,7 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
             Progress("self-play", clock.total, clock.unit, clock.done) as progress,
         ):
             while not (clock.is_over or interrupt.stop_requested):
+                season.draw_if_due(clock.update, rollouts)
                 games = rollouts.collect()
                 replay.add(games)
                 losses = learn(learner, replay, clock, games.positions, rng)
@@ -79,7 +92,7 @@ def train(config: TrainConfig, run: RunDir, judge: Judge | None = None, *, resum
                 if due.save:
                     save(saved, run, rollouts, mark=due.keep)
                 if judge is not None:
-                    metrics |= rated(judge, clock, due.rate, config.evaluation.beside, progress, interrupt)
+                    metrics |= rated(judge, clock, due.rate, config.evaluation.is_beside, progress, interrupt)
                 run.append_metrics({"step": clock.update, **metrics})
             if (newest := run.latest_checkpoint()) is None or newest[0] != clock.update:
                 save(saved, run, rollouts)

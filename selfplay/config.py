@@ -113,8 +113,12 @@ class EvaluationConfig(ConfigModel):
     """Agent strings."""
     beside: bool = False
     """Play while training goes on, on the cores of `threads`; else training waits."""
+    where: Literal["thread", "ray"] = "thread"
+    """ray: in an actor beside training, of the cluster that the rollouts are on or of one started here."""
+    cpus: Annotated[float, Field(ge=0, le=1024)] = 1.0
+    """Cores that the actor takes of the cluster; less than 1 leaves the rest to others."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Matches played at once, a core each; 0 is one a core, and with `beside` a quarter of them."""
+    """Matches played at once, a core each; 0: one a core, with `beside` a quarter of them, on Ray `cpus`."""
     pool: Annotated[int, Field(ge=0, le=100)] = 1
     """Older members of the run's league that the newest meets besides, where games tell most."""
     join_every: Count = 1
@@ -123,6 +127,27 @@ class EvaluationConfig(ConfigModel):
     """The others join where they score so much against the members that they meet."""
     final_games: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Games per opponent of the table at the end of the run; 0 is no table."""
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether training goes on while the matches are played."""
+        return self.beside or self.where == "ray"
+
+
+class LeagueConfig(ConfigModel):
+    """Opponents of self-play from a league: prioritised fictitious self-play (Vinyals et al. 2019)."""
+
+    share: Fraction = 0.0
+    """Of the games side by side, those in which one side is played by a member of the league; 0 is off."""
+    every: Count = 20
+    """Updates between two draws of that member. Games against the one before are then begun anew."""
+    weighting: Literal["hard", "variance", "uniform"] = "hard"
+    """hard: (1 - p)^power, p the learner's win rate against each; variance: p (1 - p); uniform: all alike."""
+    power: Annotated[float, Field(ge=0, le=100)] = 2.0
+    role: Literal["main", "exploiter"] = "main"
+    """main: meets its own younger selves and exploiters; exploiter: meets the mains of the run `of` alone."""
+    of: str | None = None
+    """The run (its folder) whose league an exploiter plays against, and joins."""
 
 
 class StopConfig(ConfigModel):
@@ -161,6 +186,7 @@ class TrainConfig(RunConfig):
     replay: ReplayConfig = ReplayConfig()
     learner: LearnerConfig = LearnerConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    league: LeagueConfig = LeagueConfig()
     stop: StopConfig = StopConfig()
 
     @model_validator(mode="after")
@@ -179,4 +205,17 @@ class TrainConfig(RunConfig):
                     f"replay.min_positions: {self.replay.min_positions} is more than "
                     f"replay.{limit}, {getattr(self.replay, limit)}"
                 )
+        if self.league.role == "exploiter" and not (self.league.of and self.league.of.strip()):
+            raise ValueError(
+                "league.of: missing; an exploiter needs the run whose mains it trains against, "
+                "as in league.of=runs/go9"
+            )
+        if self.league.role == "main" and self.league.of is not None:
+            raise ValueError(
+                f"league.of: '{self.league.of}' is for exploiters; add league.role=exploiter, or leave it out"
+            )
+        if self.league.role == "exploiter" and not self.league.share:
+            raise ValueError(
+                "league.share: 0 would let an exploiter meet nobody but itself; 1.0 is usual for one"
+            )
         return self

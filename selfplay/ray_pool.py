@@ -102,12 +102,7 @@ class ActorPool:
         try:
             answer = self._ray.get(reference)
         except errors.RayTaskError as error:
-            cause = getattr(error, "cause", None) or error
-            if isinstance(cause, TengenError):
-                raise cause from None
-            raise MachineError(
-                f"a rollout actor failed: {type(cause).__name__}: {first_line(cause)}"
-            ) from error
+            raise fault_of(error, "a rollout actor") from error
         except errors.ActorUnavailableError as error:
             self._count_failure(error)
             time.sleep(0.2)  # out of reach for a moment: the next round asks again
@@ -147,6 +142,14 @@ class ActorPool:
         self.actors, self.calls = [], {}
         if self._owns_cluster:
             self._ray.shutdown()
+
+
+def fault_of(error: Exception, who: str) -> TengenError:
+    """What an actor's task raised: as it is where it is a sentence already, else as a MachineError."""
+    cause = getattr(error, "cause", None) or error
+    if isinstance(cause, TengenError):
+        return cause
+    return MachineError(f"{who} failed: {type(cause).__name__}: {first_line(cause)}")
 
 
 class Pooled:

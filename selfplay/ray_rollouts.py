@@ -4,6 +4,7 @@ from typing import Any
 
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.games import Games
+from tengen.selfplay.opponents import Opponent
 from tengen.selfplay.ray_pool import ActorPool, Pooled
 from tengen.selfplay.rollouts import Player, Rates, Weights, worker_seed
 
@@ -16,17 +17,24 @@ class RayPlayer:
         self._seed = seed
         self._player: Player | None = None
         self._version: int | None = None
+        self._opponent: str | None = None
 
     def ready(self) -> None:
         """Answers when the actor is there."""
 
-    def collect(self, positions: int, weights: Weights, version: int) -> tuple[Games, dict[str, float]]:
+    def collect(
+        self, positions: int, weights: Weights, version: int, opponent: Opponent | None = None
+    ) -> tuple[Games, dict[str, float]]:
         """See `SelfPlayWorker.collect`; by these weights, which Ray fetches once a machine."""
         if self._player is None:
             self._player = Player(TrainConfig.model_validate(self._config), self._seed)
         if version != self._version:
             self._player.publish(weights, version)
             self._version = version
+        met = None if opponent is None else opponent.id
+        if met != self._opponent:
+            self._player.oppose(opponent)
+            self._opponent = met
         return self._player.collect(positions)
 
 
@@ -37,6 +45,7 @@ class RayRollouts(Pooled):
         self.config = config
         self._version = 0
         self._weights: Any = None
+        self._opponent: Any = None
         self._rates = Rates()
         # One answer brings this share of an update: about one comes from each actor every update.
         self._share = max(1, config.rollouts.positions_per_update // config.rollouts.workers)
@@ -48,7 +57,9 @@ class RayRollouts(Pooled):
                 config.model_dump(),
                 worker_seed(config.seed, index, restarts),
             ),
-            lambda actor, index: actor.collect.remote(self._share, self._weights, self._version),
+            lambda actor, index: actor.collect.remote(
+                self._share, self._weights, self._version, self._opponent
+            ),
         )
 
     def publish(self, weights: Weights, version: int) -> None:
@@ -56,6 +67,10 @@ class RayRollouts(Pooled):
         self._version = version
         self._weights = self.pool.put(dict(weights))
         self.pool.start()
+
+    def oppose(self, opponent: Opponent | None) -> None:
+        """See `Rollouts.oppose`; it holds from the actors' next calls on."""
+        self._opponent = None if opponent is None else self.pool.put(opponent)
 
     def collect(self) -> Games:
         """See `Rollouts.collect`; returns when the actors have recorded an update's worth of positions."""

@@ -15,6 +15,7 @@ from tengen.envs import make_game
 from tengen.machine import usable_cores
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.games import Games
+from tengen.selfplay.opponents import Opponent
 
 Weights = Mapping[str, NDArray[np.generic]]
 
@@ -27,6 +28,9 @@ class Rollouts(Protocol):
 
     def publish(self, weights: Weights, version: int) -> None:
         """Give the players new weights."""
+
+    def oppose(self, opponent: Opponent | None) -> None:
+        """Let `league.share` of the games be against this network from now on; None: against nobody."""
 
     def stats(self) -> dict[str, float]:
         """Rates since the last call, for the log."""
@@ -50,14 +54,30 @@ class Player:
         from tengen.networks.spec import spec_for
         from tengen.selfplay.worker import SelfPlayWorker
 
-        game = make_game(config.game)
-        self.evaluator = NetworkEvaluator(PolicyValueNet(config.network, spec_for(game)), threads=1)
-        self.worker = SelfPlayWorker(game, self.evaluator, config, seed)
+        self.game = make_game(config.game)
+        self.evaluator = NetworkEvaluator(PolicyValueNet(config.network, spec_for(self.game)), threads=1)
+        self.worker = SelfPlayWorker(self.game, self.evaluator, config, seed)
+        self._opponent: NetworkEvaluator | None = None
 
     def publish(self, weights: Weights, version: int) -> None:
         """Act by these weights from now on, in games under way too."""
         self.evaluator.load_weights(weights, version)
         self.worker.take_version(version)
+
+    def oppose(self, opponent: Opponent | None) -> None:
+        """See `SelfPlayWorker.oppose`."""
+        from tengen.networks.evaluator import NetworkEvaluator
+        from tengen.networks.heads import PolicyValueNet
+        from tengen.networks.spec import NetworkConfig, spec_for
+
+        if opponent is None:
+            self.worker.oppose(None)
+            return
+        config = NetworkConfig(**opponent.network)
+        if self._opponent is None or self._opponent.config != config:
+            self._opponent = NetworkEvaluator(PolicyValueNet(config, spec_for(self.game)), threads=1)
+        self._opponent.load_weights(opponent.weights, 0)
+        self.worker.oppose(self._opponent)
 
     def collect(self, positions: int) -> tuple[Games, dict[str, float]]:
         """See `SelfPlayWorker.collect`."""
@@ -103,6 +123,8 @@ class Rates:
             }
         if hopeless := sums.get("hopeless"):  # games played on to see how good resignation's judgement is
             stats["false_resignations"] = sums["false_resignations"] / hopeless
+        if met := sums.get("league_games"):
+            stats |= {"league_games": met, "league_score": sums["league_points"] / met}
         return stats
 
 
@@ -133,6 +155,9 @@ class ThreadRollouts:
     def publish(self, weights: Weights, version: int) -> None:
         self._version = version
         list(self._pool.map(lambda player: player.publish(weights, version), self._players))
+
+    def oppose(self, opponent: Opponent | None) -> None:
+        list(self._pool.map(lambda player: player.oppose(opponent), self._players))
 
     def stats(self) -> dict[str, float]:
         elapsed = time.perf_counter() - self._since

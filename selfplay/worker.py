@@ -11,6 +11,7 @@ from tengen.agents.mcts.search import Search
 from tengen.envs.game import Game, States
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.games import Games
+from tengen.selfplay.opponents import SharedLeaves
 
 LONGEST = 2048  # plies a slot has room for where neither rules nor configuration say less
 
@@ -24,15 +25,19 @@ class SelfPlayWorker:
         self.version = 0
         slots = config.rollouts.games
         self.rng = np.random.default_rng(seed)
+        share = config.league.share
+        self._league_slots = max(1, round(share * slots)) if share else 0  # the first so many
+        self._leaves = SharedLeaves(evaluator, slots)
         self.search = Search(
             game,
-            NetworkLeaves(evaluator),
+            self._leaves if share else NetworkLeaves(evaluator),
             config.search,
             slots=slots,
             rng=self.rng,
             noisy=True,
             reuse=config.rollouts.reuse_tree,
         )
+        self._leaves.leaf_slots = self.search.leaf_slots
         self.max_plies = min(config.rollouts.max_plies or LONGEST, game.max_plies, LONGEST)
         self.slots = np.arange(slots, dtype=np.int32)
         self.states = game.new_states(slots)
@@ -42,7 +47,13 @@ class SelfPlayWorker:
         self._is_full = np.zeros(slots, np.bool_)  # whether the present search is recorded
         self._hopeless = np.zeros((slots, 2), np.int32)  # own full searches in a row below the threshold
         self._gave_up = np.full(slots, -1, np.int8)  # the player who first would have resigned
-        self._resignations = {"hopeless": 0, "false_resignations": 0}  # in games played on, since reported
+        self._opponent_plays = np.full(slots, -1, np.int8)  # the player that is an opponent's; -1: nobody
+        self._counts: dict[str, float] = {
+            "hopeless": 0,
+            "false_resignations": 0,
+        }  # in games played on, since reported
+        if share:
+            self._counts |= {"league_games": 0, "league_points": 0.0}
         self.stop_requested = False
         self._plays_on = np.zeros(slots, np.bool_)
         self._versions = np.zeros(slots, np.int32)
@@ -67,9 +78,9 @@ class SelfPlayWorker:
             if len(done):
                 recorded += self._move(done, finished)
         games = Games.concatenate([Games.none(self.game.num_actions, self._points()), *finished])
-        resignations, self._resignations = self._resignations, dict.fromkeys(self._resignations, 0)
+        counts, self._counts = self._counts, dict.fromkeys(self._counts, 0)
         return games, {
-            **resignations,
+            **counts,
             "recorded": recorded,
             "evaluations": self.search.evaluations - evaluations,
             "seconds": time.perf_counter() - started,
@@ -79,6 +90,17 @@ class SelfPlayWorker:
         """The evaluator has new weights: games that begin from now on, or have not moved yet, are theirs."""
         self.version = version
         self._versions[self._plies == 0] = version
+
+    def oppose(self, opponent: ObservationEvaluator | None) -> None:
+        """Play the league's share of the slots against this network from now on; None: against nobody.
+
+        Games against another begin anew at once; those that the learner plays with itself end first.
+        """
+        self._leaves.opponent = opponent
+        has_not_begun = (self._plies == 0) & (self.slots < self._league_slots)
+        anew = self.slots[has_not_begun | (self._opponent_plays >= 0)]
+        if len(anew):
+            self._begin(anew)
 
     def _points(self) -> int:
         return self.game.obs_shape[1] * self.game.obs_shape[2] if self.game.has_ownership else 0
@@ -94,7 +116,15 @@ class SelfPlayWorker:
         self._gave_up[slots] = -1
         self._plays_on[slots] = self.rng.random(len(slots)) < rollouts.resignation.play_on
         self._versions[slots] = self.version
+        self._opponent_plays[slots] = -1
+        if self._leaves.opponent is not None:
+            met = slots[slots < self._league_slots]
+            self._opponent_plays[met] = self.rng.integers(2, size=len(met))
+        self._leaves.is_opponents[slots] = self._opponents_turn(slots)
         self.search.set_roots(slots, self._roots(slots), self._budgets(slots))
+
+    def _opponents_turn(self, slots: NDArray[np.int32]) -> NDArray[np.bool_]:
+        return np.asarray(self._opponent_plays[slots] == self.states["to_play"][slots])
 
     def _roots(self, slots: NDArray[np.int32]) -> States:
         return self._words[slots].view(self.game.state_dtype)[:, 0]
@@ -118,7 +148,8 @@ class SelfPlayWorker:
         plies = self._plies[done]
         self._actions[done, plies] = actions
         self._to_play[done, plies] = self.states["to_play"][done]
-        self._recorded[done, plies] = self._is_full[done]
+        is_recorded = self._is_full[done] & ~self._opponents_turn(done)
+        self._recorded[done, plies] = is_recorded
         self._policy[done, plies] = found.policy
         self._values[done, plies] = found.values
         resigned = self._resigns(done, found.values)
@@ -127,16 +158,17 @@ class SelfPlayWorker:
         self._words[done] = after.view(np.uint64).reshape(len(done), -1)
         self._plies[done] += 1
         self._openings[done] = np.maximum(0, self._openings[done] - 1)
-        recorded = int(self._is_full[done].sum())
         resigned &= ~after["terminal"]  # a last move may prove the pessimist wrong
         over = after["terminal"] | resigned | (self._plies[done] >= self.max_plies)
         if over.any():
             finished.append(self._harvest(done[over], resigned[over]))
             self._begin(done[over])
         self._go_on(done[~over], actions[~over])
-        return recorded
+        return int(is_recorded.sum())
 
     def _go_on(self, slots: NDArray[np.int32], actions: NDArray[np.int32]) -> None:
+        if self._league_slots:
+            slots, actions = self._hand_over(slots, actions)
         if not len(slots):
             return
         if not self.config.rollouts.reuse_tree:
@@ -150,6 +182,18 @@ class SelfPlayWorker:
             else:
                 one = slots[i : i + 1]
                 self.search.set_roots(one, self.states[one], budgets[i : i + 1])
+
+    def _hand_over(
+        self, slots: NDArray[np.int32], actions: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Start from nothing where the other network is to move, which inherits no evaluation; the others."""
+        theirs = self._opponents_turn(slots)
+        passed = theirs != self._leaves.is_opponents[slots]
+        over = slots[passed]
+        if len(over):
+            self._leaves.is_opponents[over] = theirs[passed]
+            self.search.set_roots(over, self._roots(over), self._budgets(over))
+        return slots[~passed], actions[~passed]
 
     def _chosen(
         self, done: NDArray[np.int32], actions: NDArray[np.int32], policy: NDArray[np.float32]
@@ -176,7 +220,9 @@ class SelfPlayWorker:
             return np.zeros(len(done), np.bool_)
         side = self.states["to_play"][done]
         low = values < -resignation.threshold
-        full = self._is_full[done]  # a search of the playout cap neither counts nor interrupts
+        # A search of the playout cap neither counts nor interrupts. An opponent plays to the end: no game is
+        # won because a network of the league thinks so.
+        full = self._is_full[done] & ~self._opponents_turn(done)
         streak = self._hopeless[done, side]
         streak = np.where(full, np.where(low, streak + 1, 0), streak)
         self._hopeless[done, side] = streak
@@ -201,6 +247,8 @@ class SelfPlayWorker:
             self.game.ownership(states, ownership)
             self.game.score(states, scores)
         self._judge_resignations(slots[states["terminal"]], results[states["terminal"]])
+        if self._league_slots:
+            self._score(slots, results)
         kept = np.arange(self.max_plies) < lengths[:, None]  # [G, max_plies]
         return Games(
             lengths=lengths.astype(np.int32),
@@ -222,8 +270,15 @@ class SelfPlayWorker:
         """Count games played to their end after one side would have resigned, and those it did not lose."""
         side = self._gave_up[slots]
         own = np.where(side == 0, results, -results)[side >= 0]
-        self._resignations["hopeless"] += len(own)
-        self._resignations["false_resignations"] += int((own >= 0).sum())
+        self._counts["hopeless"] += len(own)
+        self._counts["false_resignations"] += int((own >= 0).sum())
+
+    def _score(self, slots: NDArray[np.int32], results: NDArray[np.float32]) -> None:
+        """Count games against an opponent, and the learner's points in them: 1 for a win, 1/2 for a draw."""
+        side = self._opponent_plays[slots]
+        own = np.where(side == 1, results, -results)[side >= 0]
+        self._counts["league_games"] += len(own)
+        self._counts["league_points"] += float((own + 1).sum() / 2)
 
     def state(self) -> dict[str, Any]:
         """The random stream, as JSON keeps it."""

@@ -1,5 +1,6 @@
 """Tree search over many games at once: one round is select, step, observe, evaluate, expand."""
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -96,6 +97,11 @@ class Search:
         kernels.inherit(
             self.tree, self.rule, np.asarray(slots, np.int32), np.asarray(actions, np.int32), self._scratch
         )
+
+    @property
+    def leaf_slots(self) -> NDArray[np.int32]:
+        """The slot of each leaf that the evaluator is being asked about, in order; always the same array."""
+        return self._game
 
     def roots(self, slots: Ints) -> States:
         """A copy of the states [R] that the slots' searches started from."""
@@ -221,10 +227,12 @@ class Search:
                 "its weights must have diverged, use an earlier checkpoint"
             )
 
-    def run(self, slots: Ints) -> None:
-        """Search until all the slots have spent their budget."""
+    def run(self, slots: Ints, stop: Callable[[], bool] | None = None) -> None:
+        """Search until all the slots have spent their budget, or `stop`, asked after each round, says so."""
         while not (done := self.finished(slots)).all():
             self.round(slots[~done])
+            if stop is not None and stop():
+                return
 
     def result(self, slots: Ints) -> Found:
         """What the searches in the slots came to."""

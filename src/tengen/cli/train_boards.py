@@ -12,10 +12,12 @@ def check(config: "TrainConfig") -> None:
     """Whatever is wrong with names in the configuration, before a run directory is made."""
     from tengen.agents.registry import make_agent
     from tengen.envs import make_game
+    from tengen.league.training import check as check_league
 
     game = make_game(config.game)
     for opponent in config.evaluation.opponents:
         make_agent(opponent, game).close()
+    check_league(config)
 
 
 def train(config: "TrainConfig", directory: "RunDir", *, resume: bool) -> bool:
@@ -23,11 +25,13 @@ def train(config: "TrainConfig", directory: "RunDir", *, resume: bool) -> bool:
     from contextlib import closing
 
     from tengen.league.judge import LeagueJudge
+    from tengen.league.training import LeagueOpponents
     from tengen.selfplay.alphazero import train
 
+    opponents = LeagueOpponents(config, directory) if config.league.share else None
     judge = LeagueJudge(config, directory)
     with closing(judge):
-        if not train(config, directory, judge, resume=resume):
+        if not train(config, directory, judge, opponents, resume=resume):
             return False
     if config.evaluation.final_games:
         _final_table(judge, config)
