@@ -66,7 +66,7 @@ class NetworkEvaluator:
     threads: intra-op threads of each call, whatever the calling thread's own number; None leaves that alone.
 
     Give each Python thread its own evaluator; torch releases the GIL, so they run side by side. Ownership and
-    score are not computed.
+    score are only computed by `outlook`.
     """
 
     def __init__(
@@ -123,6 +123,18 @@ class NetworkEvaluator:
             with intra_op_threads(self.threads), torch.inference_mode():
                 policy, value = self._forward(_padded(obs, size))
                 return Done((policy[:batch].numpy(), value[:batch].numpy()))
+
+    def outlook(self, obs: NDArray[np.float32]) -> Evaluation | None:
+        """Ownership [B, H * W] in [-1, 1] and score in points [B] for the side to move, None without such heads.
+
+        By the network as it was trained, on the CPU: slow, and for showing to people.
+        """
+        _, height, width = self.spec.obs_shape
+        with self._lock, intra_op_threads(self.threads), torch.inference_mode():
+            output = self._master(_padded(obs, len(obs)))
+            if output.ownership is None or output.score is None:
+                return None
+            return output.ownership.numpy(), (output.score * height * width).numpy()
 
     def load_weights(self, weights: Mapping[str, NDArray[Any]], version: int) -> None:
         """Take over weights (as `network_weights` gives them, read-only or not) and their version, in place.

@@ -137,7 +137,7 @@ class HubDriver(Driver):
         while at < len(actions):
             rest = [int(action) for action in actions[at:]]
             turn = next(t for t in legal_turns(state) if t.actions == rest[: len(t.actions)])
-            moves.append(_hub_move(turn))
+            moves.append(hub_move(turn))
             for action in turn.actions:
                 self.game.step(state, np.array([action], np.int32))
             at += len(turn.actions)
@@ -151,7 +151,7 @@ class HubDriver(Driver):
         except HubFault as error:
             raise self.process.fault("garbage", f"answered with no move: {error}") from None
         for turn in legal_turns(state):
-            if _hub_move(turn) == move:
+            if hub_move(turn) == move:
                 return turn.actions
         pieces, side = pieces_of(state), int(state["to_play"][0])
         if 1 <= move.origin <= len(pieces) and pieces[move.origin - 1].lower() == "wb"[side]:
@@ -159,5 +159,6 @@ class HubDriver(Driver):
         raise self.process.fault("illegal", f"made an illegal move: {shown}")
 
 
-def _hub_move(turn: Turn) -> HubMove:
+def hub_move(turn: Turn) -> HubMove:
+    """A turn as Hub writes it."""
     return HubMove(turn.squares[0], turn.squares[-1], turn.captured)

@@ -1,5 +1,7 @@
 """Tree search as an agent."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,6 +37,8 @@ class MctsAgent(Agent):
         self.random_plies = random_plies
         self._rng = np.random.default_rng(seed)
         self.search: Search | None = None
+        self.budget: int | None = None  # simulations of the next searches, where they are to be fewer
+        self.stop: Callable[[], bool] | None = None  # asked between rounds: whether to end a search early
 
     def start(self, game: Game, slots: int) -> None:
         if self.search is None or self.search.game is not game or len(self.search.states) < slots:
@@ -69,9 +73,9 @@ class MctsAgent(Agent):
         slots = np.asarray(slots, np.int32)
         fresh = [i for i, slot in enumerate(slots) if not self._resume(search, slot, states[i : i + 1])]
         if fresh:
-            search.set_roots(slots[fresh], states[fresh])
+            search.set_roots(slots[fresh], states[fresh], self.budget)
         try:
-            search.run(slots)
+            search.run(slots, self.stop)
         except BaseException:  # a tree with leaves that wait for their value for ever is of no further use
             search.tree.nodes[slots] = 0
             raise
@@ -85,6 +89,6 @@ class MctsAgent(Agent):
         alike = (known["hash"] == state["hash"]) & (known["ply"] == state["ply"])
         for node in np.flatnonzero(alike):
             if (known[node : node + 1] == state).all():  # by field: bytes between fields may differ
-                search.keep(slot, int(node))
+                search.keep(slot, int(node), self.budget)
                 return True
         return False

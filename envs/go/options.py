@@ -56,11 +56,14 @@ def max_handicap(size: int) -> int:
 
 
 def handicap_points(size: int, stones: int) -> list[tuple[int, int]]:
-    """(row, column) of the standard handicap points, 2 to 9 of them; none for 0 and 1."""
+    """(row, column) of the standard handicap points, 2 to 9 of them; none for 0 and 1.
+
+    In the order of GTP's specification, section 4.1.1: D4, Q16, D16, Q4, ... on 19x19.
+    """
     edge = 3 if size >= 13 else 2
     low, middle, high = edge, size // 2, size - 1 - edge
-    corners = [(low, high), (high, low), (high, high), (low, low)]
-    sides = [(middle, low), (middle, high), (low, middle), (high, middle)]
+    corners = [(high, low), (low, high), (low, low), (high, high)]
+    sides = [(middle, low), (middle, high), (high, middle), (low, middle)]
     if stones < 2:
         return []
     if stones <= 4:

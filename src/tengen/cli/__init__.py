@@ -22,6 +22,8 @@ COMMANDS = {
     "league": "standings, payoff, history and games of a league",
     "ratings": "Elo with error bars from results",
     "evaluate": "measure an agent's score in a world such as atari/Pong",
+    "gtp": "be a Go engine for other programs (GTP)",
+    "hub": "be a draughts engine for other programs (Hub)",
     "watch": "watch an agent play a world such as atari/Pong",
     "records": "check collections of SGF or PDN games",
     "games": "list the games",
