@@ -67,7 +67,7 @@ def import_results(store: Store, path: Path | str) -> tuple[int, int]:
     ids = {name: id_ for id_, name in store.names().items()}
     event, rows = f"import:{digest}", []
     for result in found.results:
-        first, second = (ids.get(name) or _id_of(name) for name in (result.first, result.second))
+        first, second = (ids.get(name) or id_of_name(name) for name in (result.first, result.second))
         for outcome, games in ((1, result.wins), (0, result.draws), (-1, result.losses)):
             for number in range(games):
                 rows.append(
@@ -141,11 +141,8 @@ def _seconds(rules: Game, game: StoredGame) -> list[float]:
     return total
 
 
-def _game_of(game: StoredGame) -> Game | None:
-    return make_game(game.game) if game.game else None
-
-
-def _id_of(name: str) -> str:
+def id_of_name(name: str) -> str:
+    """The content hash of a player of whom only the name is known."""
     return hashlib.sha256(f"name:{name}".encode()).hexdigest()[:16]
 
 

@@ -1,5 +1,6 @@
 """Checking collections of game records: how many games there are, can be read, and are legal."""
 
+import contextlib
 import gzip
 import re
 import zlib
@@ -90,11 +91,11 @@ class _Stream:
         return b"".join(pieces)
 
 
-def check_file(path: Path | str, rules: str | None = None) -> Iterator[Checked]:
-    """Read and replay every game of a file, SGF (Go) or PDN (checkers), plain or gzipped, one at a time.
+@contextlib.contextmanager
+def open_records(path: Path | str) -> Iterator[tuple[str, Any]]:
+    """A file of games, plain or gzipped: "sgf" or "pdn" by what it holds, and its bytes as a stream.
 
-    `rules` is Go's repetition rule; None takes the record's own (its RU), or else positional superko. Raises
-    TengenError if the file cannot be read, or is neither format; what came before stays yielded.
+    Raises TengenError if the file cannot be read, or is neither format; later, if it proves damaged.
     """
     path = Path(path)
     try:
@@ -102,14 +103,24 @@ def check_file(path: Path | str, rules: str | None = None) -> Iterator[Checked]:
             gzipped = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             stream = _Stream(gzip.GzipFile(fileobj=raw) if gzipped else raw)
-            if _format(stream.head, path) == "sgf":
-                yield from _check_sgf(stream, str(path), rules)
-            else:
-                yield from _check_pdn(stream, str(path))
+            yield _format(stream.head, path), stream
     except DAMAGE as error:
         raise TengenError(f"{path}: the gzip compression is damaged: {error}") from None
     except OSError as error:
         raise read_fault(path, error) from None
+
+
+def check_file(path: Path | str, rules: str | None = None) -> Iterator[Checked]:
+    """Read and replay every game of a file, SGF (Go) or PDN (checkers), plain or gzipped, one at a time.
+
+    `rules` is Go's repetition rule; None takes the record's own (its RU), or else positional superko. Raises
+    TengenError if the file cannot be read, or is neither format; what came before stays yielded.
+    """
+    with open_records(path) as (form, stream):
+        if form == "sgf":
+            yield from _check_sgf(stream, str(path), rules)
+        else:
+            yield from _check_pdn(stream, str(path))
 
 
 def _format(head: bytes, path: Path) -> str:
@@ -149,14 +160,14 @@ def _check_sgf(stream: Any, name: str, rules: str | None) -> Iterator[Checked]:
             yield Checked(False, Fault(name, number, 0, str(error)))
             continue
         try:
-            fault = record.fault(rules or _rules_of(record.rules))
+            fault = record.fault(rules or rules_of(record.rules))
         except TengenError as error:  # the stones of the start cannot stand
             yield Checked(True, Fault(name, number, 0, str(error)))
             continue
         yield Checked(True, Fault(name, number, fault[0] + 1, fault[1]) if fault else None)
 
 
-def _rules_of(words: str) -> str:
+def rules_of(words: str) -> str:
     """The repetition rule that an RU names; positional where it names none that is known."""
     known = re.sub("[^a-z]", "", words.lower())
     return next((rule for name, rule in REPETITION.items() if known.startswith(name)), "positional")

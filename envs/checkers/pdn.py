@@ -94,14 +94,20 @@ def replay(game: PdnGame) -> States:
 
     Draws by repetition or by the 80-turn rule do not stop it: at the board a player has to claim them.
     """
+    return play_through(game)[0]
+
+
+def play_through(game: PdnGame) -> tuple[States, list[int], bool]:
+    """As `replay`: the last position, all actions, and whether they go on after a draw that our rules see."""
     if game.fault:
         raise PdnFault(0, "", game.fault)
     kind = game.tags.get("GameType", ENGLISH_DRAUGHTS).split(",")[0].strip()
     if kind != ENGLISH_DRAUGHTS:
         raise PdnFault(0, "", f"GameType {kind[:20]} is not English draughts, which is {ENGLISH_DRAUGHTS}")
-    state = start_of(game)
+    state, played, past_end = start_of(game), [], False
     for ply, text in enumerate(game.turns, 1):
         if state["terminal"][0] and state["result"][0] == 0:
+            past_end = True
             _play_on(state)
         try:
             actions = notation.parse_turn(state, text)
@@ -109,7 +115,8 @@ def replay(game: PdnGame) -> States:
             raise PdnFault(ply, text, str(error)) from None
         for action in actions:
             rules.step(state, np.array([action], np.int32))
-    return state
+        played += actions
+    return state, played, past_end
 
 
 def start_of(game: PdnGame) -> States:

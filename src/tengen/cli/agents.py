@@ -14,11 +14,12 @@ gnugo, a command line without ? in it, or a name from the file engines.yaml in t
 
     engines:
       katago:
-        protocol: gtp              # or hub, for draughts
+        protocol: gtp              # or hub, for draughts, or uci
         command: [katago, gtp, -config, gtp.cfg, -model, model.bin.gz]
         environment: {OMP_NUM_THREADS: "1"}
         memory_mb: 8000            # 0 is no limit
         processes: 1               # side by side; 0 is one a core
+        # options: {Hash: 64}      # of a uci program, by name; the agent string's go before them
 """
 
 

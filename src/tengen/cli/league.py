@@ -7,6 +7,7 @@ from typing import Any
 from tengen.errors import TengenError
 
 STORE = "league.sqlite"  # of a run's folder
+FAULTS_SHOWN = 10
 
 
 class Anything(dict[str, Any]):
@@ -37,12 +38,12 @@ def add_parser(subparsers: Any) -> None:
         help="standings, payoff, history and games of a league",
         usage="tengen league STORE [--html FILE] [--json]\n"
         "       tengen league export STORE --format pgn|csv|sgf|pdn --out DIR [--json]\n"
-        "       tengen league import STORE FILE [--json]",
+        "       tengen league import STORE FILE... [--json]",
         description="Show the league of a training run or a tournament (STORE: its folder, or the file of "
         "its games): standings, who scores what against whom, ratings over time; with --html as one page "
         "that needs no network, its games to be played through. Or write the games of a store as PGN or CSV "
-        "(results, for Ordo and BayesElo; White moved first), SGF (Go) or PDN (checkers), or add the results "
-        "of a PGN, PDN or CSV file to it.",
+        "(results, for Ordo and BayesElo; White moved first), SGF (Go) or PDN (checkers), or add games to "
+        "it: of SGF and PDN files with their moves, of PGN and CSV files the results.",
     )
     actions = parser.add_subparsers(
         dest="action", metavar="STORE|ACTION", required=True, title="actions", action=StoreOrAction
@@ -60,9 +61,20 @@ def add_parser(subparsers: Any) -> None:
     out.add_argument("--format", required=True, choices=("pgn", "csv", "sgf", "pdn"))
     out.add_argument("--out", metavar="DIR", required=True, help="folder for the files; made where missing")
     out.add_argument("--json", action="store_true", help="print one JSON object as the last line")
-    into = actions.add_parser("import", help="add results", description="Add the results of a file.")
+    into = actions.add_parser(
+        "import",
+        help="add games of files",
+        description="Add the games of SGF and PDN files with their moves, which are played through by our "
+        "rules, and the results of PGN and CSV files. Games that break the rules, or have no result or no "
+        "names, are said and left out; those that the store has are not added again.",
+    )
     into.add_argument("store", metavar="STORE", help="file of games; made where there is none")
-    into.add_argument("file", metavar="FILE", help="results as PGN, PDN or CSV")
+    into.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="SGF or PDN (gzipped too), PGN, CSV, or a folder of these",
+    )
     into.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
 
@@ -96,15 +108,26 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    from tengen.console import emit_json
-    from tengen.league.exchange import import_results
+    from tengen.console import Progress, emit_json
+    from tengen.league.importing import import_games
     from tengen.league.store import Store
 
-    with Store.open(_file(args.store)) as store:
-        new, ignored = import_results(store, args.file)
-    print(f"{new:,} new games" + (f", {ignored:,} without a result left out" if ignored else ""))
+    with Store.open(_file(args.store)) as store, Progress("importing", unit="games") as progress:
+        found = import_games(store, args.files, lambda file: progress.advance(note=file))
+    shown = found.faults[:FAULTS_SHOWN]
+    for fault in shown:
+        print(fault)
+    if len(found.faults) > len(shown):
+        print(f"... and {found.illegal + found.ignored - len(shown):,} more")
+    counts = {
+        "repeated": "in the store before",
+        "ignored": "without a result or a name left out",
+        "illegal": "that cannot be played left out",
+    }
+    more = [f"{getattr(found, key):,} {words}" for key, words in counts.items() if getattr(found, key)]
+    print(", ".join([f"{found.new:,} new games", *more]))
     if args.json:
-        emit_json({"new": new, "ignored": ignored})
+        emit_json(vars(found))
     return 0
 
 
