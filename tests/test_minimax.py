@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from tengen.agents.minimax.agent import turn_actions
 from tengen.agents.minimax.frames import WIN
 from tengen.agents.minimax.searcher import Limits, Searcher, default_params
 from tengen.envs.checkers.notation import legal_turns
@@ -95,7 +94,7 @@ def test_alpha_beta_equals_minimax_without_pruning(name: str, plies: int) -> Non
             limits = Limits(depth=depth, repetitions=False)
             found = searcher.find(position, params, limits, tie_seed=7)
             assert found.value == plain(game, position, depth, depth, 0), game.to_text(position)
-            best = after(game, position, turn_actions(game, position, found.move))
+            best = after(game, position, tuple(found.actions))
             spare = depth - (name == "checkers" and len(turns_of(game, position)) == 1)
             left = depth if spare < depth else depth - 1
             assert found.value == -plain(game, best, left, spare, 1)

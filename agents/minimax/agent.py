@@ -62,7 +62,7 @@ class MinimaxAgent(Agent):
                 keep_table=self.limits.nodes > 0 or self.limits.seconds > 0,
             )
             self.nodes += found.nodes
-            rest = turn_actions(self.game, state, found.move)
+            rest = tuple(found.actions)
             value = (
                 float(np.tanh(found.value / self.scale)) if abs(found.value) < FAR else np.sign(found.value)
             )
@@ -71,14 +71,3 @@ class MinimaxAgent(Agent):
             self.game.step(after, np.array(rest[:1], np.int32))
             self._plans[slot] = (after["hash"][0], int(after["ply"][0]), tuple(rest[1:]))
         return rest[0], value
-
-
-def turn_actions(game: Game, state: States, move: int) -> tuple[int, ...]:
-    """The actions of the turn that the search counts as its move of that number."""
-    if game.family == "checkers":
-        from tengen.envs.checkers.notation import legal_turns
-
-        return tuple(legal_turns(state)[move].actions)
-    mask = game.new_mask(1)
-    game.legal_mask(state, mask)
-    return (int(np.flatnonzero(mask[0])[move]),)

@@ -34,7 +34,8 @@ from tengen.envs.checkers.bitboards import (
     slides,
     square_of,
 )
-from tengen.envs.checkers.rules import DRAW_PLIES, PIECE_KEYS, SIDE_KEYS
+from tengen.envs.checkers.notation import legal_turns
+from tengen.envs.checkers.rules import ACTIONS, DRAW_PLIES, PIECE_KEYS, SIDE_KEYS
 from tengen.envs.game import States
 from tengen.envs.jit import leaf_kernel
 
@@ -46,6 +47,14 @@ def load(state: States, words: NDArray[np.uint64]) -> None:
     side = int(state["to_play"][0])
     board = state["board"][0]
     words[:] = board[side], board[1 - side], board[2], side, int(state["quiet"][0]), board[3]
+
+
+def turn_actions(state: States, move: int, code: int) -> list[int]:
+    """The actions of a move that a search from state [1] found, by its number and its code."""
+    if code & 128:  # a capture may take several
+        return legal_turns(state)[move].actions
+    step = code & 127
+    return [ACTIONS - 1 - step if code & 256 else step]
 
 
 @leaf_kernel

@@ -9,7 +9,7 @@ from tengen.envs.jit import leaf_kernel
 
 MATERIAL_WEIGHTS = (1.3,)  # what a king is worth in men
 
-#: Of `by_hand`: a man, a king, a man at home on the back row, a piece in the centre, a row of advance, a move,
+#: Of `by_hand`: a man, a king, a man at home on the back row, a piece in the centre, a row of advance, a move
 #: and how much an even exchange is worth to the side that is ahead.
 HAND_WEIGHTS = (1000.0, 1350.0, 90.0, 45.0, 22.0, 9.0, 250.0)
 

@@ -39,6 +39,11 @@ def load(state: States, words: NDArray[np.uint64]) -> None:
     words[:] = stones[side], stones[1 - side], 0, side, 0, 0
 
 
+def turn_actions(state: States, move: int, code: int) -> list[int]:
+    """The actions of a move that a search from state [1] found, by its number and its code."""
+    return [code & 7]
+
+
 @leaf_kernel
 def has_four(stones: np.uint64) -> bool:
     """Whether four of the stones stand in a line."""

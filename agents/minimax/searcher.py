@@ -2,7 +2,6 @@
 
 import importlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
@@ -33,13 +32,14 @@ from tengen.agents.minimax.frames import (
     new_stack,
 )
 from tengen.envs.game import Game, States
+from tengen.envs.rng import GOLDEN, MIX1, MIX2
 from tengen.errors import TengenError
 from tengen.words import did_you_mean
 
 MAX_DEPTH = 60
 SLICE = 20_000  # nodes between two looks at the clock
 
-#: Game family -> module with load, status, generate, make, record_key and QUIET_LIMIT.
+#: Game family -> module with load, turn_actions, status, generate, make, record_key and QUIET_LIMIT.
 GAMES = {"checkers": "tengen.agents.minimax.checkers", "connect4": "tengen.agents.minimax.connect4"}
 
 NO_PARAMS = np.zeros(1, np.float32)
@@ -87,7 +87,7 @@ class Limits:
 class Found(NamedTuple):
     """What a search found."""
 
-    move: int  # number of the move in the game's order of generation
+    actions: list[int]  # of the best turn
     value: int  # for the side to move
     depth: int  # searched to the end
     nodes: int
@@ -136,6 +136,17 @@ def moves_of(family: str) -> ModuleType:
     return importlib.import_module(GAMES[family])
 
 
+_STEPS = np.arange(1, MOVES + 1, dtype=np.uint64) * GOLDEN
+
+
+def _scattered(key: int) -> NDArray[np.int64]:
+    """Random numbers below 2**30, a fixed function of the key (splitmix64)."""
+    z = _STEPS + np.uint64(key)
+    z = (z ^ (z >> np.uint64(30))) * MIX1
+    z = (z ^ (z >> np.uint64(27))) * MIX2
+    return (z >> np.uint64(34)).astype(np.int64)
+
+
 class Searcher:
     """Searches positions of one game by one evaluation. Not for two threads at once; makes its own memory."""
 
@@ -144,7 +155,7 @@ class Searcher:
         self.game = game
         self.evaluation = evaluation
         self.stack = new_stack(table_bits)
-        self._load: Callable[[States, NDArray[np.uint64]], None] = moves_of(game.family).load
+        self._moves = moves_of(game.family)
         self._kernel = kernel_for(game.family, evaluation)
         self._searches = 0
         self._salt = 0
@@ -172,24 +183,23 @@ class Searcher:
         ends = time.perf_counter() + limits.seconds if limits.seconds > 0 else 0.0
         # Odd and even depths see different sides' last words: at a fixed depth only those of its parity help.
         depths = range(1, top + 1) if bounded else range(2 - top % 2, top + 1, 2)
-        found = Found(-1, 0, 0, 0, 0)
+        move, value, reached = -1, 0, 0
         for depth in depths:
             r[PLY], r[R_DEPTH], r[R_ALPHA], r[R_BETA] = 0, depth, -INFINITE, INFINITE
             r[R_SPARE] = depth if limits.extensions < 0 else limits.extensions
             s.frame[0, BEST_MOVE] = -1
-            if not self._run(params, limits.nodes, ends, first=found.move < 0):
-                move = int(s.frame[0, BEST_MOVE])
-                if move >= 0:  # the last search's best move came first, so a later one is better
-                    found = Found(
-                        move, int(s.frame[0, BEST]), found.depth, int(r[NODES]), int(r[EVALUATIONS])
-                    )
+            is_whole = self._run(params, limits.nodes, ends, first=move < 0)
+            # The last depth's best move came first, so that a later one is better even if time is up.
+            if s.frame[0, BEST_MOVE] >= 0:
+                move, value = int(s.frame[0, BEST_MOVE]), int(s.frame[0, BEST])
+            if not is_whole:
                 break
-            move, value = int(s.frame[0, BEST_MOVE]), int(s.frame[0, BEST])
-            found = Found(move, value, depth, int(r[NODES]), int(r[EVALUATIONS]))
+            reached = depth
             if abs(value) > FAR or (bounded and s.frame[0, COUNT] == 1):
                 break
-            s.root[:] = np.where(np.arange(MOVES) == move, 1 << 30, s.root)
-        return found
+            s.root[move] = 1 << 40
+        actions = self._moves.turn_actions(state, move, int(s.codes[0, move]))
+        return Found(actions, value, reached, int(r[NODES]), int(r[EVALUATIONS]))
 
     def _begin(
         self, state: States, limits: Limits, tie_seed: int | None, keep_table: bool, player: int
@@ -200,13 +210,13 @@ class Searcher:
             self._salt = self._searches
         s.salts[0] = np.uint64((self._salt * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF)
         s.salts[1] = np.uint64(((player + 1) * 0xD6E8FEB86659FD93) & 0xFFFFFFFFFFFFFFFF)
-        self._load(state, s.words[0])
+        self._moves.load(state, s.words[0])
         s.killers[:] = -1
         s.history[:] = 0
         s.root[:] = 0
         if tie_seed is not None:
-            key = (tie_seed ^ int(state["hash"][0]) ^ int(state["ply"][0]) << 32) & (2**63 - 1)
-            s.root[:] = np.random.default_rng(key).permutation(MOVES)
+            key = (tie_seed ^ int(state["hash"][0]) ^ int(state["ply"][0]) << 32) & 0xFFFFFFFFFFFFFFFF
+            s.root[:] = _scattered(key)
         r[:] = 0
         r[REPETITIONS] = limits.repetitions
         r[DEEPER] = limits.nodes > 0 or limits.seconds > 0
