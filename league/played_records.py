@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tengen.errors import TengenError
 from tengen.league.exchange import WORDS
@@ -124,16 +125,26 @@ def _playable(record: Any) -> tuple[Any, list[int]]:
         handicap = record.handicap if record.setup.any() else 0
         game = _go(record.size, komi, rules, suicide, handicap, cap)
         state = game.new_states(1)
-        if not np.array_equal(game.colors(state).reshape(-1), record.setup):
+        turn = _turn(game, game.colors(state).reshape(-1), record.setup)
+        if turn is None:
             raise Unplayable("it begins with stones that are no usual handicap, which a store does not hold")
         # A side that is not to move by the rules begins, as if the other had passed.
-        moves = [game.pass_action] * (int(state["to_play"][0]) != record.first_player) + actions
+        passes = [game.pass_action] * (int(state["to_play"][0]) != record.first_player)
+        moves = passes + game.action_symmetries[turn, actions].tolist()
         played = int(replay(state.view(np.uint8).reshape(1, -1), np.array(moves, np.int32)))
         if played == len(moves):
             return game, moves
         move = game.format_action(state, moves[played])
         fault = fault or f"move {played + 1}: {move} is illegal: {game.fault(state, moves[played])}"
     raise Unplayable(fault)
+
+
+def _turn(game: Any, wanted: NDArray[np.int8], setup: NDArray[np.int8]) -> int | None:
+    """The symmetry that brings the stones of a record to the standard points; servers differ in corners."""
+    for symmetry, to in enumerate(game.point_symmetries):
+        if np.array_equal(wanted[to], setup):
+            return symmetry
+    return None
 
 
 @lru_cache(maxsize=64)

@@ -117,6 +117,21 @@ def test_a_handicap_is_part_of_the_game(store: Store, tmp_path: Path) -> None:
     assert np.bincount(position.game.colors(position.state).reshape(-1)).tolist() == [77, 3, 1]  # type: ignore[attr-defined]
 
 
+def test_a_handicap_in_other_corners_is_the_same_game_turned(store: Store, tmp_path: Path) -> None:
+    """Two stones at the top left and bottom right are the usual two in a mirror, and so are the moves."""
+    (tmp_path / "g.sgf").write_text("(;SZ[9]KM[7]HA[2]AB[cc][gg]PB[a]PW[b]RE[W+R];W[ca])")
+    assert import_games(store, [tmp_path / "g.sgf"]).new == 1
+    (game,) = store.games()
+    rules = make_game(game.game)
+    position = Position(rules)
+    position.apply((game.actions or (0,))[0])
+    stone, (first, second) = game.actions[0], np.flatnonzero(rules.colors(position.start) == 1)  # type: ignore
+    away = [max(abs(stone // 9 - p // 9), abs(stone % 9 - p % 9)) for p in (first, second)]
+    assert rules.name == "go:size=9,handicap=2" and sorted(away) == [2, 6], (
+        "two from the one, six from the other"
+    )
+
+
 def test_a_collection_of_checkers_games(store: Store, tmp_path: Path) -> None:
     """Black moves first, and 1-0 is Black's."""
     games = [
