@@ -12,6 +12,7 @@ BENCHES = {
     "gpu-search": "tengen.benchmarks.gpu_search:run",
     "selfplay": "tengen.benchmarks.selfplay:run",
     "match": "tengen.benchmarks.match:run",
+    "gtp": "tengen.benchmarks.gtp:run",
     "startup": "tengen.benchmarks.startup:run",
     "atari": "tengen.benchmarks.atari:run",
     "atari-loop": "tengen.benchmarks.atari_loop:run",

@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     options = SessionOptions(resign=args.resign, visits=args.visits, ponder=args.ponder)
     session = GtpSession(player, game, options, wire)
     try:
+        player.warm_up()
         serve(wire, session.answer, lambda: session.is_over, session.ponder if args.ponder else None)
     finally:
         player.close()

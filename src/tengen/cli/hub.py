@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     agent = make_agent(args.agent or default_agent(game), game, seed=args.seed)
     session = HubSession(agent, game, wire)
     try:
+        session.warm_up()
         serve(wire, session.answer, lambda: session.is_over)
     finally:
         agent.close()

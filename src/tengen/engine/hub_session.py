@@ -85,7 +85,7 @@ class HubSession:
         if isinstance(agent, MctsAgent):
             nodes = int(self.level.get("nodes", agent.config.simulations))
             agent.budget = max(1, min(agent.config.simulations, nodes))
-            agent.stop = lambda: self._is_stopped() or (until is not None and time.monotonic() > until)
+            agent.stop = lambda: self._is_stopped(analyse) or (until is not None and time.monotonic() > until)
         try:
             while there.to_play == player and not there.is_terminal:
                 if agent.needs_history:
@@ -99,8 +99,16 @@ class HubSession:
                 agent.stop, agent.budget = None, None
         return there.actions[begin:]
 
-    def _is_stopped(self) -> bool:
-        return self.wire.heard("stop", "quit") or self.wire.closed()
+    def _is_stopped(self, analyse: bool) -> bool:
+        """An analysis ends by any line; a move is still owed to a script that has said quit already."""
+        return self.wire.pending() if analyse else self.wire.heard("stop") or self.wire.closed()
+
+    def warm_up(self) -> None:
+        """Let what is compiled at its first use be compiled now, not on somebody's clock."""
+        self.level = {"nodes": 1, "move-time": 0.1}
+        self.choose()
+        self.level = {}
+        self.agent.start(self.game, 1)
 
 
 def _hub(session: HubSession, message: Message) -> str:

@@ -91,6 +91,17 @@ class Player:
         value = None if agent.last_values is None else (1.0 + float(agent.last_values[0])) / 2
         return Choice(action, value)
 
+    def warm_up(self) -> None:
+        """Let what is compiled at its first use be compiled now, not on somebody's clock."""
+        board = GoBoard(self.game)
+        if isinstance(self.agent, MctsAgent):
+            self.choose(board, 0, 0.0)
+            self.analyse(board, 0, 1)
+        Judge(None, playouts=1).by_playouts(self.game, board.turned(0))
+        self.rate = None
+        if self.agent is not None:
+            self.agent.start(self.game, 1)
+
     def ponder(self, board: GoBoard, color: int, stop: Callable[[], bool]) -> None:
         """Search where the other side is to move, until `stop`; what is found serves the next `choose`."""
         agent = self._ready(board)
