@@ -35,7 +35,10 @@ LEFT, RIGHT = -1, 1
 
 
 class Leans:
-    """A player of Connect Four that wants the column furthest to one side, and thinks so much of its game."""
+    """A player of Connect Four that wants the column furthest to one side.
+
+    It gives games this value for player 0, whoever is to move.
+    """
 
     def __init__(self, side: int, value: float = 0.0) -> None:
         self.logits = side * 12 * np.arange(7, dtype=np.float32)
@@ -45,7 +48,9 @@ class Leans:
     def __call__(self, observations: Floats) -> tuple[Floats, Floats]:
         self.calls += 1
         rows = len(observations)
-        return np.tile(self.logits, (rows, 1)), np.full(rows, self.value, np.float32)
+        own, other = observations[:, 0].sum((1, 2)), observations[:, 1].sum((1, 2))
+        values = np.where(own == other, self.value, -self.value).astype(np.float32)
+        return np.tile(self.logits, (rows, 1)), values
 
 
 def meeting(
@@ -126,12 +131,14 @@ def test_the_learner_may_give_up_and_an_opponent_never_does():
     resignation = {"threshold": 0.5, "moves": 2, "play_on": 0.0}
     games, _ = meeting(opponent=-0.9, resignation=resignation).collect(200)
     assert games.is_scored.all()
-    games, counts = meeting(learner=-0.9, resignation=resignation).collect(200)
-    assert not games.is_scored.any() and counts["league_points"] == 0
+    games, _ = meeting(learner=-0.9, resignation=resignation).collect(200)
+    assert games.is_scored.any() and not games.is_scored.all()
     for number in range(len(games)):
         plies = plies_of(games, number)
-        assert games.is_recorded[plies][-1]  # who gave up is the learner, and it has lost
-        assert games.results[number] == (-1 if games.to_play[plies][-1] == 0 else 1)
+        is_first = games.is_recorded[plies][0]
+        assert games.is_scored[number] == (not is_first)
+        if is_first:  # the learner is player 0: it gives up with its second move, and has lost
+            assert games.results[number] == -1 and games.lengths[number] == 3
 
 
 def test_where_one_side_moves_twice_in_a_row_games_stay_legal():
@@ -407,8 +414,7 @@ def test_an_evaluation_that_was_lost_is_told_and_begun_again_when_due(tmp_path, 
 
 @pytest.mark.ray
 def test_on_ray_matches_are_played_beside_training_and_a_dead_actor_loses_one_evaluation(tmp_path):
-    recipe(tmp_path)
-    train(tmp_path, "here", "stop.updates=1")
+    run = train(tmp_path, "main", "stop.updates=2")
     program = f"""
         import contextlib, json, psutil, ray
         from pathlib import Path
@@ -416,44 +422,39 @@ def test_on_ray_matches_are_played_beside_training_and_a_dead_actor_loses_one_ev
         from tengen.config import load_config
         from tengen.console import Progress
         from tengen.league.judge import LeagueJudge
-        from tengen.league.manager import League
+        from tengen.league.judge_matches import MatchesHere, Pair
         from tengen.rundir import RunDir
         from tengen.selfplay.config import TrainConfig
 
-        run = Path("{tmp_path}/run")
-        on_ray = ["evaluation.where=ray", "evaluation.cpus=0.5"]
-        found = {{}}
-        found["code"] = cli.main(["train", "{tmp_path}/tiny.yaml", "--run", str(run), *on_ray,
-            "rollouts.workers=1", "league.share=0.5", "league.every=1", "evaluation.every_minutes=0.001",
-            "stop.updates=8"])
-        found["left"] = ray.is_initialized()
-        found["rated"] = [m.update for m in League(run, "connect4").snapshots()]
-        found["log"] = (run / "log.txt").read_text()
+        run = Path("{run}")
+        on_ray = ["evaluation.where=ray", "evaluation.cpus=0.5", "rollouts.workers=1", "stop.updates=6"]
+        code = cli.main(["train", "--resume", str(run), *on_ray, "league.share=0.5", "league.every=1"])
+        found = {{"code": code, "left": ray.is_initialized()}}
 
-        here = Path("{tmp_path}/here")
-        config = load_config(here / "config.yaml", TrainConfig, on_ray)
+        config = load_config(run / "config.yaml", TrainConfig)
         progress = Progress("test")
-        with RunDir.open(here) as directory, contextlib.closing(LeagueJudge(config, directory)) as judge:
-            found["before"] = sorted(map(str, judge.league.results()))
-            for name in ("same", "dead", "again"):
-                judge.begin(1, lambda: False)
-                if name == "dead":
-                    ray.kill(judge._matches.actor)
-                found[name] = judge.finished(progress, wait=True)
-                found["after"] = sorted(map(str, judge.league.results()))
-            judge.begin(1, lambda: True)
+        with RunDir.open(run) as directory, contextlib.closing(LeagueJudge(config, directory)) as judge:
+            pairs = [Pair("before", judge._snapshot(2), judge._snapshot(1))]
+            there = judge._matches.play(pairs, 4, 7, lambda: False)
+            found["same"] = there[0].records == MatchesHere(config, run).play(pairs, 4, 7)[0].records
+            judge.begin(6, lambda: False)
+            ray.kill(judge._matches.actor)
+            found["dead"] = judge.finished(progress, wait=True)
+            judge.begin(6, lambda: False)
+            found["again"] = judge.finished(progress, wait=True)
+            judge.begin(6, lambda: True)
             found["stopped"] = judge.finished(progress, wait=True)
-            found["lost"] = (here / "log.txt").read_text()
             processes = psutil.Process().children(recursive=True)
         gone, alive = psutil.wait_procs(processes, timeout=30)
-        found["processes"], found["alive"] = len(processes), [p.name() for p in alive]
+        found |= {{"processes": len(processes), "alive": [p.name() for p in alive]}}
         print(json.dumps(found))
     """
     found = json.loads(run_program(program)[-1])
+    log = (run / "log.txt").read_text()
     assert found["code"] == 0 and not found["left"]
-    assert found["rated"][-1] == 8  # the last one is waited for
-    assert "the opponent from the league is update" in found["log"]
-    assert found["same"]["rating_update"] == found["again"]["rating_update"] == 1
-    assert found["before"] == found["after"]  # the games are those that a thread plays
-    assert found["dead"] == {} and "update 1: not rated (its actor died" in found["lost"]
+    assert "update 2: the opponent from the league is update 1" in log
+    assert "update 6: rating" in log  # the last one is waited for
+    assert found["same"]  # game for game as in a thread
+    assert found["dead"] == {} and "update 6: not rated (its actor died" in log
+    assert found["again"]["rating_update"] == 6
     assert found["processes"] >= 3 and found["alive"] == []
