@@ -13,6 +13,7 @@ FAMILIES = {
     "go": "tengen.envs.go:Go",
     "checkers": "tengen.envs.checkers:Checkers",
     "connect4": "tengen.envs.connect4:Connect4",
+    "chess": "tengen.envs.chess:Chess",
 }
 
 #: Short names -> full ones.
