@@ -166,6 +166,19 @@ def _make_mcts(spec: AgentSpec, game: Game, seed: int) -> Agent:
     )
 
 
+def _make_minimax(spec: AgentSpec, game: Game, seed: int) -> Agent:
+    from tengen.agents.minimax.options import minimax_agent
+
+    _no_target(spec)
+    return minimax_agent(spec, game, seed)
+
+
+def _make_evolved(spec: AgentSpec, game: Game, seed: int) -> Agent:
+    from tengen.agents.minimax.options import evolved_agent
+
+    return evolved_agent(spec, game, seed)
+
+
 def _make_engine(spec: AgentSpec, game: Game, seed: int) -> Agent:
     from tengen.agents.engines.programs import make_engine
 
@@ -194,6 +207,12 @@ ENGINE_OPTIONS = {
     "start": "seconds until it must be ready (60)",
     "memory": "MiB of data that it may claim, 0 for no limit (4096)",
     "processes": "how many of it play side by side, 0 for one a core (0)",
+}
+
+MINIMAX_OPTIONS = {
+    "depth": "turns that it looks ahead (4; with nodes or time no limit)",
+    "nodes": "positions a move (no limit)",
+    "time": "seconds a move (no limit)",
 }
 
 AGENT_KINDS = {
@@ -230,6 +249,26 @@ AGENT_KINDS = {
                 "warm": "how many plies the temperature lasts (8)",
             },
             _make_mcts,
+        ),
+        AgentKind(
+            "minimax",
+            "alpha-beta by a compiled evaluation, at checkers and Connect Four",
+            "minimax[?depth=N&eval=NAME&...]",
+            ("minimax?depth=6&eval=material", "minimax?time=0.5&eval=hand"),
+            {
+                "eval": "material, or hand for a hand-written count (material)",
+                "king": "what a king is worth in men, with material (1.3)",
+            }
+            | MINIMAX_OPTIONS,
+            _make_minimax,
+        ),
+        AgentKind(
+            "evolved",
+            "what evolution has bred, by the search that it was bred for",
+            "evolved:FOLDER[?depth=N&...]",
+            ("evolved:runs/blondie1999/latest?depth=6",),
+            MINIMAX_OPTIONS,
+            _make_evolved,
         ),
         AgentKind(
             "dqn",

@@ -10,7 +10,7 @@ from tengen.league.tournament_config import TournamentConfig
 from tengen.networks.paths import WEIGHTS, find_checkpoint
 
 ENGINES = frozenset({"gtp", "uci", "hub"})  # kinds of agents that are programs of their own
-NETWORKS = frozenset({"policy", "mcts", "minimax", "dqn"})  # kinds whose target is a checkpoint
+NETWORKS = frozenset({"policy", "mcts", "evolved", "dqn"})  # kinds whose target is a checkpoint
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from tengen.selfplay.config import RunConfig, TrainConfig
 from tengen.selfplay.dqn_config import DqnTrainConfig, PqnTrainConfig
+from tengen.selfplay.evolution_config import EvolutionConfig
 
 KINDS: dict[str, type[RunConfig]] = {
     "alphazero": TrainConfig,
     "dqn": DqnTrainConfig,
     "pqn": PqnTrainConfig,
+    "evolution": EvolutionConfig,
 }

@@ -53,6 +53,7 @@ from tengen.agents.minimax.frames import (
     UPPER,
     WIN,
     Stack,
+    whole,
 )
 from tengen.envs.jit import leaf_kernel
 
@@ -108,7 +109,7 @@ def key_of(words: NDArray[np.uint64], ply: int, salt: np.uint64) -> np.uint64:
 
 def is_repeated(words: NDArray[np.uint64], ply: int, seen: NDArray[np.uint64], count: int) -> bool:
     """Whether the position stood before, in the line searched or in the game."""
-    quiet = np.int64(words[ply, QUIET])
+    quiet = whole(words[ply, QUIET])
     if quiet < 4:
         return False
     for p in range(ply - 4, max(-1, ply - quiet - 1), -2):
@@ -172,7 +173,7 @@ def remember(s: Stack, ply: int) -> None:
         best += ply
     elif best < -FAR:
         best -= ply
-    slot = np.int64(key & U(len(s.table) - 1))
+    slot = whole(key & U(len(s.table) - 1))
     s.table[slot, 0] = key
     packed = (f[ply, DEPTH] << 16) | (bound << 8) | f[ply, BEST_MOVE]
     s.table[slot, 1] = (U(best + _BIAS) << _S32) | U(packed)
@@ -205,9 +206,9 @@ def search(s: Stack, params: NDArray[np.float32], pause: int) -> bool:
         elif ply >= PLIES - 2 or (depth <= 0 and (kind == CALM or (kind == SINGLE and spare <= 0))):
             if CACHED:
                 key = key_of(words, ply, s.salts[1])
-                slot = np.int64(key & cache_mask)
+                slot = whole(key & cache_mask)
                 if cache[slot, 0] == key:
-                    value = np.int64(cache[slot, 1]) - _BIAS
+                    value = whole(cache[slot, 1]) - _BIAS
                 else:
                     value = evaluate(words, ply, params, s.scratch)
                     evaluations += 1
@@ -220,17 +221,17 @@ def search(s: Stack, params: NDArray[np.float32], pause: int) -> bool:
             first = -1
             returns = False
             s.keys[ply] = U(0)
-            if depth > 0 and (QUIET_LIMIT == 0 or np.int64(words[ply, QUIET]) + depth + spare < QUIET_LIMIT):
+            if depth > 0 and (QUIET_LIMIT == 0 or whole(words[ply, QUIET]) + depth + spare < QUIET_LIMIT):
                 key = key_of(words, ply, s.salts[0] + U(spare))
                 s.keys[ply] = key
-                slot = np.int64(key & mask)
+                slot = whole(key & mask)
                 if table[slot, 0] == key:
                     data = table[slot, 1]
-                    packed = np.int64(data & _LOW)
+                    packed = whole(data & _LOW)
                     first = packed & 255
                     known = packed >> 16
                     if ply > 0 and (known == depth or (known > depth and r[DEEPER] != 0)):
-                        value = np.int64(data >> _S32) - _BIAS
+                        value = whole(data >> _S32) - _BIAS
                         if value > FAR:
                             value -= ply
                         elif value < -FAR:

@@ -7,7 +7,7 @@ output before its tanh, in millionths: the same order of positions, and a won on
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.agents.minimax.frames import EXTRA, OPPONENT, OWN, SIDE
+from tengen.agents.minimax.frames import EXTRA, OPPONENT, OWN, SIDE, whole
 from tengen.envs.checkers.bitboards import NONE, ONE, popcount, square_of
 from tengen.envs.jit import vector_kernel
 from tengen.networks.blondie_layout import BLONDIE_1999, HIDDEN, LAYOUTS, SQUARES
@@ -95,7 +95,7 @@ def first_layer(
 ) -> np.float32:
     """Write the first layer's nodes to x; returns the sum of the inputs."""
     own, opp, kings = words[ply, OWN], words[ply, OPPONENT], words[ply, EXTRA]
-    turned = np.int64(words[ply, SIDE]) == 1
+    turned = whole(words[ply, SIDE]) == 1
     king = params[0]
     start = params[bias : bias + len(x)]
     for j in range(len(x)):

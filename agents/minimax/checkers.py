@@ -21,6 +21,7 @@ from tengen.agents.minimax.frames import (
     QUIET,
     SIDE,
     SINGLE,
+    whole,
 )
 from tengen.envs.checkers.bitboards import (
     KING_ROWS,
@@ -61,7 +62,7 @@ def turn_actions(state: States, move: int, code: int) -> list[int]:
 def status(words: NDArray[np.uint64], ply: int) -> int:
     """See `alphabeta.status`."""
     own, opp, kings = words[ply, OWN], words[ply, OPPONENT], words[ply, EXTRA]
-    side = np.int64(words[ply, SIDE])
+    side = whole(words[ply, SIDE])
     a, b, c, d = jumps(own, opp, kings, side)
     if (a | b | c | d) != NONE:
         return DRAWN if words[ply, QUIET] >= U(QUIET_LIMIT) else LOUD
@@ -119,7 +120,7 @@ def generate(
 ) -> int:
     """See `alphabeta.generate`."""
     own, opp, kings = words[ply, OWN], words[ply, OPPONENT], words[ply, EXTRA]
-    side = np.int64(words[ply, SIDE])
+    side = whole(words[ply, SIDE])
     a, b, c, d = jumps(own, opp, kings, side)
     count = 0
     if (a | b | c | d) == NONE:
@@ -179,14 +180,14 @@ def make(
         words[ply + 1, EXTRA] = kings ^ (start | end)
         words[ply + 1, QUIET] = words[ply, QUIET] + ONE
     else:
-        words[ply + 1, EXTRA] = kings | (end & KING_ROWS[np.int64(side)])
+        words[ply + 1, EXTRA] = kings | (end & KING_ROWS[whole(side)])
         words[ply + 1, QUIET] = NONE
 
 
 @leaf_kernel
 def record_key(words: NDArray[np.uint64], ply: int) -> np.uint64:
     """See `alphabeta.record_key`."""
-    side = np.int64(words[ply, SIDE])
+    side = whole(words[ply, SIDE])
     value = SIDE_KEYS[side]
     for which in range(2):
         pieces = words[ply, which]

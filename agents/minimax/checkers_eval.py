@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.agents.minimax.frames import EXTRA, OPPONENT, OWN, SIDE
+from tengen.agents.minimax.frames import EXTRA, OPPONENT, OWN, SIDE, whole
 from tengen.envs.checkers.bitboards import BIT, U, popcount, slides
 from tengen.envs.jit import leaf_kernel
 
@@ -56,7 +56,7 @@ def by_hand(
 ) -> int:
     """Pieces, back row, centre, advance, mobility, exchanges for the side ahead; params as HAND_WEIGHTS."""
     own, opp, kings = words[ply, OWN], words[ply, OPPONENT], words[ply, EXTRA]
-    side = np.int64(words[ply, SIDE])
+    side = whole(words[ply, SIDE])
     ours, place = one_side(own, opp, kings, side, params)
     theirs, other = one_side(opp, own, kings, 1 - side, params)
     ahead = params[6] * (ours - theirs) / (ours + theirs + np.float32(1.0)) * np.float32(8.0)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tengen.envs.jit import leaf_kernel
+
 PLIES = 160  # deepest line; a search that is still going on there is valued where it stands
 MOVES = 160  # most moves of a position; no position of play comes near
 WORDS = 6
@@ -50,6 +52,12 @@ class Stack(NamedTuple):
     salts: NDArray[np.uint64]  # [2] mixed into the keys of the table and of the cache
     registers: NDArray[np.int64]  # [11]
     scratch: NDArray[np.float32]  # for evaluations
+
+
+@leaf_kernel
+def whole(word: np.uint64) -> int:
+    """A word as a signed number, for sums and indices; an unsigned one would make floats of them."""
+    return np.int64(word)  # type: ignore[return-value]
 
 
 def new_stack(table_bits: int, cache_bits: int = 14, history: int = 128) -> Stack:

@@ -50,3 +50,37 @@ def minimax_agent(spec: "AgentSpec", game: Game, seed: int) -> Agent:
     limits = limits_of(spec)
     bits = 20 if limits.nodes or limits.seconds or limits.depth > 8 else 16
     return MinimaxAgent(spec.text, game, evaluation, limits, seed=seed, params=params, table_bits=bits)
+
+
+def evolved_agent(spec: "AgentSpec", game: Game, seed: int) -> Agent:
+    """The agent that `evolved:FOLDER?...` names. Raises TengenError."""
+    from tengen.networks.evolved import read_evolved
+
+    if not spec.target:
+        raise TengenError(
+            f"agent '{spec.text}': evolved needs a folder, as in evolved:runs/blondie2001/latest"
+        )
+    evolved = read_evolved(spec.target, game.name)
+    name = str(evolved.network.get("name"))
+    if name == "conv":
+        from tengen.agents.population import champion_agent
+
+        return champion_agent(spec, game, evolved, seed)
+    known = [key for key, part in evaluations_of(game).items() if not part.of_itself]
+    if name not in known:
+        raise TengenError(
+            f"{evolved.folder}: network '{name}' cannot play {game.name}; it takes {', '.join(known)}"
+        )
+    from tengen.agents.minimax.blondie import SCALE, pack
+
+    limits = limits_of(spec, depth=evolved.depth)
+    return MinimaxAgent(
+        spec.text,
+        game,
+        name,
+        limits,
+        seed=seed,
+        params=pack(name, evolved.weights, evolved.king),
+        table_bits=20 if limits.nodes or limits.seconds or limits.depth > 8 else 16,
+        scale=SCALE,
+    )

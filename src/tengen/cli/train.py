@@ -98,6 +98,12 @@ def _runner(config: "RunConfig") -> Any:
         from tengen.cli import train_boards
 
         return train_boards
+    from tengen.selfplay.evolution_config import EvolutionConfig
+
+    if isinstance(config, EvolutionConfig):
+        from tengen.cli import train_evolution
+
+        return train_evolution
     from tengen.cli import train_worlds
 
     return train_worlds

@@ -1,0 +1,57 @@
+"""The individual that a checkpoint of evolution plays by."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tengen.errors import TengenError
+from tengen.networks.checkpoint_files import read_state, read_weights
+from tengen.networks.paths import STATE, WEIGHTS, find_checkpoint
+
+CHAMPION = "champion"  # name of its weights among a checkpoint's tensors
+
+
+@dataclass(frozen=True)
+class Evolved:
+    """A champion: the weights of its network, and what it was bred for."""
+
+    folder: Path
+    game: str
+    network: dict[str, Any]  # as configurations write it: name, and the size of a convolutional one
+    weights: NDArray[np.float32]  # [N]
+    king: float
+    depth: int
+    generation: int
+
+
+def read_evolved(path: Path | str, game: str | None = None) -> Evolved:
+    """The champion of a checkpoint, run or model folder.
+
+    Raises TengenError where there is none, it is damaged, or it was bred for another game.
+    """
+    folder = find_checkpoint(path)
+    state = read_state(folder / STATE)
+    if "evolved" not in state:
+        raise TengenError(f"{folder}: was not bred by evolution; play it as mcts:{folder} or policy:{folder}")
+    tensors = read_weights(folder / WEIGHTS, str(state.get("weights_blake2b")))
+    try:
+        evolved = state["evolved"]
+        found = Evolved(
+            folder=folder,
+            game=str(state["game"]),
+            network=dict(evolved["network"]),
+            weights=tensors[CHAMPION].float().numpy(),
+            king=float(evolved["king"]),
+            depth=int(evolved["depth"]),
+            generation=int(state["step"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise TengenError(f"{folder / STATE}: lacks {error}; the checkpoint is damaged") from error
+    if not np.isfinite(found.weights).all() or not np.isfinite(found.king):
+        raise TengenError(f"{folder / WEIGHTS}: '{CHAMPION}' holds infinities or NaN")
+    if game is not None and game != found.game:
+        raise TengenError(f"{folder}: was bred for {found.game} and cannot play {game}")
+    return found

@@ -1,0 +1,144 @@
+"""Evolution by self-play: games within the population decide who has children.
+
+Chellapilla and Fogel, Evolving neural networks to play checkers without relying on expert knowledge (IEEE
+Transactions on Neural Networks 1999); Evolving an expert checkers playing program without using human
+expertise (IEEE Transactions on Evolutionary Computation 2001). Strategies of other kinds take the same
+place in the loop.
+"""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tengen.console import Progress, number
+from tengen.envs.registry import make_game
+from tengen.interrupt import GracefulInterrupt
+from tengen.rundir import RunDir
+from tengen.selfplay.clock import RunClock
+from tengen.selfplay.evolution_checkpoint import Champion, SavedEvolution, restore, save
+from tengen.selfplay.evolution_config import EvolutionConfig
+from tengen.selfplay.fitness import Openings, make_players
+from tengen.selfplay.hall import Hall
+from tengen.selfplay.pairing import Results, schedule, scores
+from tengen.selfplay.strategies import Population, make_strategy
+
+NO_OPENINGS: Openings = ((),)
+
+
+class ChampionJudge(Protocol):
+    """Who rates the best individual, between two generations."""
+
+    def rate(self, generation: int, stop: Callable[[], bool]) -> dict[str, float]:
+        """Metrics of the checkpoint of that generation, against baselines."""
+
+
+def train(
+    config: EvolutionConfig,
+    run: RunDir,
+    judge: ChampionJudge | None = None,
+    openings: Openings = NO_OPENINGS,
+    *,
+    resume: bool = False,
+) -> bool:
+    """Breed until the configured end; returns False where the user stopped it (the run can be resumed)."""
+    size = genome_size(config)
+    strategy = make_strategy(config, size, chance(config, 0, "start"))
+    hall = Hall(config.hall, size)
+    clock = RunClock(config.stop, math.inf, config.checkpoint.every_minutes)
+    saved = SavedEvolution(config, strategy, hall, clock)
+    about = f"{config.game}, {config.population} x {size:,} weights, {config.strategy.name}"
+    run.log(about)
+    Progress("starting").say(f"{run.path}: {about}")
+    players = make_players(config, openings)
+    with contextlib.closing(players):
+        if resume:
+            restore(saved, run)
+        clock.start()
+        with (
+            GracefulInterrupt() as interrupt,
+            Progress("evolution", clock.total, clock.unit, clock.done) as progress,
+        ):
+            while not (clock.is_over or interrupt.stop_requested):
+                generation = clock.update + 1
+                rng = chance(config, generation, "generation")
+                started = time.perf_counter()
+                population = strategy.ask(rng)
+                alive = np.isfinite(population.weights).all(1) & np.isfinite(population.kings)
+                jobs = schedule(config.fitness, alive, len(hall), len(openings), rng)
+                results = players.play(hall.beside(population), jobs, config.seed + generation)
+                fitness = scores(config.fitness, alive, jobs, results)
+                strategy.tell(fitness, rng)
+                best = int(fitness.argmax())
+                saved.champion = Champion(
+                    population.weights[best], float(population.kings[best]), float(fitness[best]), generation
+                )
+                hall.consider(generation, population.weights[best], float(population.kings[best]))
+                clock.count(len(jobs))
+                metrics = {
+                    "seconds": clock.seconds,
+                    "progress": clock.progress,
+                    **told(population, alive, fitness, results),
+                    **strategy.stats(),
+                    "hall": float(len(hall)),
+                    "games_per_s": len(jobs) / (time.perf_counter() - started),
+                }
+                progress.update(clock.done, note(metrics))
+                is_snapshot = config.snapshot_every > 0 and generation % config.snapshot_every == 0
+                is_rated = config.evaluation.every > 0 and generation % config.evaluation.every == 0
+                if clock.due().save or is_snapshot or (is_rated and judge is not None):
+                    save(saved, run, mark=is_snapshot)
+                if judge is not None and is_rated:
+                    metrics |= judge.rate(generation, lambda: interrupt.stop_requested)
+                run.append_metrics({"step": generation, **metrics})
+            if clock.update and ((newest := run.latest_checkpoint()) is None or newest[0] != clock.update):
+                save(saved, run)
+    run.log(f"{'finished' if clock.is_over else 'stopped'} at generation {clock.update}, saved")
+    return clock.is_over
+
+
+def genome_size(config: EvolutionConfig) -> int:
+    """Weights of an individual."""
+    if config.network.name == "conv":
+        from tengen.networks.population import conv_population
+
+        return conv_population(make_game(config.game), config.network).size
+    from tengen.networks.blondie_layout import LAYOUTS
+
+    return LAYOUTS[config.network.name].size
+
+
+def chance(config: EvolutionConfig, generation: int, what: str) -> np.random.Generator:
+    """The chance of a generation: a function of the seed, so that nothing of it need be saved."""
+    return np.random.default_rng([config.seed, generation, len(what)])
+
+
+def told(
+    population: Population, alive: NDArray[np.bool_], fitness: NDArray[np.float64], results: Results
+) -> dict[str, float]:
+    """Metrics of a generation. diversity: mean distance of a weight from its mean over the population."""
+    weights, points = population.weights[alive], fitness[alive]
+    kings = population.kings[alive]
+    return {
+        "best": float(points.max()),
+        "mean": float(points.mean()),
+        "worst": float(points.min()),
+        "diversity": float(weights.std(0).mean()),
+        "weight_size": float(np.sqrt(np.square(weights, dtype=np.float64).mean())),
+        "king": float(kings.mean()),
+        "king_best": float(kings[points.argmax()]),
+        "dropped": float((~alive).sum()),
+        "games": float(len(results)),
+        "first_player_wins": float((results[:, 0] > 0).mean()) if len(results) else 0.0,
+        "draws": float((results[:, 0] == 0).mean()) if len(results) else 0.0,
+        "turns": float(results[:, 1].mean()) if len(results) else 0.0,
+    }
+
+
+def note(metrics: dict[str, float]) -> str:
+    """The figures worth a place beside the progress bar."""
+    return f"{number(metrics['games_per_s'])} games/s, best {metrics['best']:g}, mean {metrics['mean']:.2f}"
