@@ -1,0 +1,76 @@
+"""`tengen play` on a drawn board."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from tengen.errors import MachineError, TengenError
+from tengen.ui.model.autosave import AutoSave, unfinished
+from tengen.ui.model.clock import GameClock, parse_control
+from tengen.ui.model.keys import Keys
+from tengen.ui.model.levels import shipped_network
+from tengen.ui.model.records import game_of_record, load_record, save_record
+from tengen.ui.model.session import Seat, Session
+
+if TYPE_CHECKING:
+    from tengen.cli.play import Player
+    from tengen.envs.game import Game
+
+SWITCH_S = 0.001  # between Python's threads, so that a search does not hold up a key
+SHOW_S = 0.6  # what a move takes at least where two agents play for somebody to watch
+
+
+def run_board(args: argparse.Namespace, game: "Game", players: "tuple[Player, Player]") -> int:
+    """Play until the user leaves."""
+    import sys
+
+    clock = GameClock(parse_control(args.clock)) if args.clock else None
+    keys = Keys.load()
+    notice = ""
+    if args.load:
+        game = game_of_record(game, args.load)
+    session = Session(game, [Seat(player.spec, player.label, player.rating) for player in players], clock)
+    if args.load:
+        notice = load_record(session, args.load)
+    left = [] if args.load or args.new else unfinished(game)
+    from tengen.ui.screens.app import TengenApp
+
+    app = TengenApp(
+        session,
+        keys=keys,
+        network=shipped_network(game),
+        autosave=AutoSave(game),
+        seed=args.seed,
+        least_s=SHOW_S if all(player.spec != "human" for player in players) else 0.0,
+        light=args.light,
+        notice=notice,
+        left=left[:1],
+    )
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        app.run()
+    finally:
+        sys.setswitchinterval(interval)
+        app.table.close()
+        if args.save:
+            save_record(app.table.session, args.save)
+    if app.fault is not None:
+        if isinstance(app.fault, TengenError):
+            raise app.fault
+        raise MachineError(
+            f"unexpected {type(app.fault).__name__}: {app.fault} (TENGEN_DEBUG=1 shows where); "
+            "the game is kept, and 'tengen play' goes on with it"
+        )
+    _farewell(app.table.session, app.table.autosave, args.save)
+    return 0
+
+
+def _farewell(session: Session, kept: AutoSave | None, saved: str | None) -> None:
+    """What stays of the game, in the shell that comes back."""
+    if session.result:
+        print(f"result: {session.result}")
+    if saved:
+        print(f"saved to {saved}")
+    elif kept is not None and kept.record.exists():
+        more = "" if session.is_over else "; the same command offers to go on with it"
+        print(f"the game is in {kept.record}{more}")

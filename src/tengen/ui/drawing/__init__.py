@@ -1,0 +1,1 @@
+"""Boards, graphs and panels as coloured characters."""

@@ -1,0 +1,81 @@
+"""Named levels of strength: which agent stands behind each, and what it was rated."""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from tengen.envs.game import Game
+from tengen.errors import TengenError
+from tengen.words import did_you_mean
+
+
+@dataclass(frozen=True)
+class Level:
+    """A strength that may be asked for by name."""
+
+    name: str
+    with_network: str  # agent string, {net} being the network's folder
+    without: str  # where no network ships for the game
+
+
+#: From the weakest. Temperature is that of the choice among moves; `warm=1000` lets it last all game.
+LEVELS = (
+    Level("beginner", "policy:{net}?temperature=2", "mcts?sims=4&temperature=2&warm=1000"),
+    Level("novice", "policy:{net}?temperature=1", "mcts?sims=16&temperature=1&warm=1000"),
+    Level("casual", "policy:{net}?temperature=0.5", "mcts?sims=40&temperature=0.5&warm=1000"),
+    Level("club", "policy:{net}", "mcts?sims=100"),
+    Level("strong", "mcts:{net}?sims=32", "mcts?sims=400"),
+    Level("expert", "mcts:{net}?sims=200", "mcts?sims=2000"),
+    Level("strongest", "mcts:{net}?sims=1600", "mcts?sims=10000"),
+)
+NAMES = tuple(level.name for level in LEVELS)
+
+#: Elo above random play, by `tengen tournament` among the levels; docs/playing.md has the commands.
+RATINGS: dict[str, dict[str, int]] = {}
+
+
+def models_folder() -> Path:
+    """The folder of networks that ship."""
+    from importlib.resources import files
+
+    return Path(str(files("tengen.models")))
+
+
+@lru_cache(maxsize=64)
+def shipped_network(game: Game) -> str | None:
+    """The shipped network that plays a game best, as `models/NAME`: its own, or of the nearest size."""
+    best: tuple[float, str] | None = None
+    for state in sorted(models_folder().glob("*/state.json")):
+        try:
+            about = json.loads(state.read_text())
+        except (OSError, ValueError):
+            continue
+        if about.get("family") != game.family or about.get("planes") != list(game.planes):
+            continue
+        height = about.get("spec", {}).get("height", 0)
+        distance = abs(height - game.obs_shape[1]) + (about.get("game") != game.name) / 2
+        if best is None or distance < best[0]:
+            best = (distance, f"models/{state.parent.name}")
+    return best[1] if best else None
+
+
+def level_spec(game: Game, name: str) -> str:
+    """The agent string of a level. Raises TengenError for a name that is none."""
+    found = next((level for level in LEVELS if level.name == name.lower()), None)
+    if found is None:
+        raise TengenError(f"unknown level '{name[:40]}'; {did_you_mean(name.lower(), NAMES, 'levels')}")
+    network = shipped_network(game)
+    return found.with_network.format(net=network) if network else found.without
+
+
+def default_opponent(game: Game) -> str:
+    """The network that ships for this game under search, or else search with random games."""
+    network = shipped_network(game)
+    return f"mcts:{network}?sims=400" if network else "mcts?sims=1000"
+
+
+def rating(game: Game, name: str) -> str:
+    """A level's rating in words, "" where it has not been measured."""
+    elo = RATINGS.get(game.name, {}).get(name)
+    return f"{elo:+d} Elo" if elo is not None else ""

@@ -1,0 +1,1 @@
+"""Opponents and analysis, in threads of their own."""

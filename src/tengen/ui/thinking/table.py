@@ -1,0 +1,439 @@
+"""The table at which a game is played: the session, who thinks about it, and what is kept of it.
+
+Nothing here draws. Everything runs in one thread, into which `deliver` brings the answers of the others.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tengen.envs.game import Game
+from tengen.errors import IllegalMove, TengenError
+from tengen.ui.model.autosave import AutoSave, Kept, session_from_json, session_json
+from tengen.ui.model.faces import face_of
+from tengen.ui.model.records import load_record, record_text
+from tengen.ui.model.session import Seat, Session
+from tengen.ui.model.tree import Node
+from tengen.ui.thinking.analyst import Analyst, Insight
+from tengen.ui.thinking.opponent import Opponent, Reply, Task
+from tengen.ui.thinking.worker import Deliver, Worker, in_words
+
+HINT = 400  # simulations, with a network
+HINT_ROLLOUTS = 4000
+DRAW_LIMIT = 0.05  # an agent takes a draw where it values its position no higher
+DRAW_TURNS = 20  # turns before which it takes none
+
+
+@dataclass
+class Shown:
+    """What is to be seen beside the position."""
+
+    analysis: bool = False
+    heat: bool = False
+    ownership: bool = False
+
+
+class Table:
+    """A game with its opponents, its analysis and its files."""
+
+    def __init__(
+        self,
+        session: Session,
+        deliver: Deliver,
+        changed: Callable[[], None],
+        *,
+        network: str | None = None,
+        seed: int = 0,
+        autosave: AutoSave | None = None,
+        least_s: float = 0.0,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """changed: called when there is something new to see; least_s: what an agent's move must take."""
+        self.session, self.deliver, self.changed = session, deliver, changed
+        self.face = face_of(session.game)
+        self.autosave = autosave
+        self.least_s, self.now, self.seed = least_s, now, seed
+        self.shown = Shown()
+        self.message = ""
+        self.fault = False  # whether the message tells of one
+        self.paused = False
+        self.insight: Insight | None = None
+        self.insight_of: Node | None = None
+        self.candidate: int | None = None  # the best move whose line is shown
+        self.hinted: Node | None = None
+        self.analyst = Analyst(session.game, deliver, network, seed=seed)
+        self._opponents: dict[str, Opponent] = {}
+        self._saver = Worker("autosave")
+        self._asked: Node | None = None
+        self._looked: tuple[Node, bool, bool] | None = None
+
+    @property
+    def game(self) -> Game:
+        """The game that is played."""
+        return self.session.game
+
+    # --- opponents -----------------------------------------------------------------------------------------
+
+    def opponent(self, spec: str) -> Opponent:
+        """The agent of a string; one thread for each."""
+        if spec not in self._opponents:
+            self._opponents[spec] = Opponent(
+                spec, self.game, self.deliver, seed=self.seed, least_s=self.least_s
+            )
+        return self._opponents[spec]
+
+    @property
+    def thinking(self) -> Opponent | None:
+        """The opponent that is thinking now."""
+        return next((agent for agent in self._opponents.values() if agent.is_thinking), None)
+
+    def start(self) -> None:
+        """Begin: clocks run, opponents get ready, and whose turn it is moves."""
+        for seat in self.session.seats:
+            if not seat.is_human:
+                self.opponent(seat.spec).warm_up(self._ready)
+        if self.session.clock is not None and self.session.awaited is not None:
+            self.session.clock.start(self.session.awaited, self.now())
+        self.refresh()
+
+    def _ready(self, fault: str) -> None:
+        if fault:
+            self._pause(f"{fault}; choose another opponent")
+        self.changed()
+
+    def refresh(self) -> None:
+        """After anything changed: let whoever is to move think, look at what is shown, keep the game."""
+        self._ask()
+        self._look()
+        self.changed()
+
+    def _ask(self) -> None:
+        session = self.session
+        if not session.awaits_agent or self.paused:
+            self._cancel()
+            return
+        node = session.tip
+        if self._asked is node and self.thinking:
+            return
+        self._cancel()
+        self._asked = node
+        seat = session.seats[node.to_play]
+        left = None
+        if session.clock is not None:
+            left = (
+                session.clock.at(node.to_play, self.now())[0],
+                session.clock.at(1 - node.to_play, self.now())[0],
+            )
+        task = Task(
+            session.tree.root.state,
+            tuple(session.tree.actions(node)),
+            node.state,
+            left,
+            session.clock.control.increment_s if session.clock else 0.0,
+        )
+        self.opponent(seat.spec).ask(task, lambda reply: self._answered(node, seat, reply))
+
+    def _cancel(self) -> None:
+        self._asked = None
+        for agent in self._opponents.values():
+            agent.cancel()
+
+    def _answered(self, node: Node, seat: Seat, reply: Reply) -> None:
+        session = self.session
+        self._asked = None
+        if session.tip is not node or session.is_over:
+            return
+        if reply.fault:
+            self._pause(f"{seat.name}: {reply.fault}; the game waits: choose another opponent, or resume")
+        elif reply.resigns:
+            session.resign(node.to_play, self.now())
+            self.say(f"{session.sides[node.to_play]} resigns")
+        else:
+            if reply.value is not None:
+                node.think(reply.value if node.to_play == 0 else -reply.value, 1)
+            try:
+                played = session.answer(list(reply.actions), self.now())
+            except TengenError as error:
+                self._pause(f"{seat.name} plays what is not allowed: {error}")
+            else:
+                self.say(f"{session.sides[played.mover]} plays {played.words}")
+        self.keep()
+        self.refresh()
+
+    def _pause(self, why: str) -> None:
+        self.paused = True
+        if self.session.clock is not None:
+            self.session.clock.pause(self.now())
+        self._cancel()
+        self.say(why, fault=True)
+
+    def move_now(self) -> None:
+        """The opponent is to answer with what it has."""
+        agent = self.thinking
+        if agent is None:
+            raise IllegalMove("no opponent is thinking")
+        if not agent.can_hurry:
+            raise IllegalMove(f"{agent.spec} cannot be hurried")
+        agent.move_now()
+
+    def toggle_pause(self) -> None:
+        """Stop the clocks and the opponents, or let them go on."""
+        self.paused = not self.paused
+        clock = self.session.clock
+        if clock is not None and self.session.awaited is not None:
+            if self.paused:
+                clock.pause(self.now())
+            else:
+                clock.start(self.session.awaited, self.now())
+        self.say("paused" if self.paused else "")
+        self.refresh()
+
+    def seat(self, player: int, seat: Seat) -> None:
+        """Somebody else plays a side."""
+        before = self.session.seats[player].spec
+        self.session.seats[player] = seat
+        if before not in [other.spec for other in self.session.seats] and before in self._opponents:
+            self._opponents.pop(before).close_now()
+        self._cancel()
+        self.paused = False
+        if not seat.is_human:
+            self.opponent(seat.spec).warm_up(self._ready)
+        self.say(f"{self.session.sides[player]} is played by {seat.name}")
+        self.refresh()
+
+    # --- the game ------------------------------------------------------------------------------------------
+
+    def say(self, text: str, fault: bool = False) -> None:
+        """What the status line shows."""
+        self.message, self.fault = text, fault
+
+    def play(self, actions: list[int]) -> None:
+        """A person's turn, where we look. Raises IllegalMove."""
+        self._check_turn()
+        node = self.session.play(actions, self.now())
+        self._played(node)
+
+    def play_words(self, text: str) -> None:
+        """The same by notation. Raises IllegalMove."""
+        self._check_turn()
+        node = self.session.play_words(text, self.now())
+        self._played(node)
+
+    def _check_turn(self) -> None:
+        session = self.session
+        if session.at_tip and session.awaits_agent and not self.paused:
+            raise IllegalMove(f"it is {session.sides[session.tip.to_play]}'s turn, whom {self._who()} plays")
+
+    def _who(self) -> str:
+        return self.session.seats[self.session.tip.to_play].name
+
+    def _played(self, node: Node) -> None:
+        side = self.session.sides[node.mover]
+        self.say("" if self.session.at_tip else f"variation: {side} {node.words}")
+        self.keep()
+        self.refresh()
+
+    def act(self, change: Callable[[], object], message: str = "") -> None:
+        """Change the session; opponents stop, and think anew about what came of it. Raises IllegalMove."""
+        self._cancel()
+        try:
+            change()
+            self.say(message)
+        finally:
+            self.keep()
+            self.refresh()
+
+    def undo(self) -> None:
+        """Take back, also while the opponent thinks. Raises IllegalMove."""
+        self.act(lambda: self.session.undo(self.now()), "taken back")
+
+    def step(self, turns: int) -> None:
+        """Look at another position; the game goes on meanwhile."""
+        self.session.tree.step(turns)
+        self.refresh()
+
+    def go(self, node: Node) -> None:
+        """Look at a position."""
+        self.session.tree.go(node)
+        self.refresh()
+
+    def offer_draw(self, player: int) -> None:
+        """A person offers a draw, or takes one; an agent across the board answers. Raises IllegalMove."""
+        session = self.session
+        if session.offer_draw(player):
+            self.say("drawn by agreement")
+        elif session.seats[1 - player].is_human:
+            self.say(f"{session.sides[player]} offers a draw; {session.sides[1 - player]} may accept it")
+        else:
+            self._answer_offer(player)
+        self.keep()
+        self.refresh()
+
+    def _answer_offer(self, player: int) -> None:
+        session, node = self.session, self.session.tip
+        values = [step.value for step in session.tree.path(node)[-3:] if step.value is not None]
+        if not values:
+            self.say("the opponent has no opinion yet; offer again after its next move")
+            session.offer = None
+            return
+        own = values[-1] if player == 1 else -values[-1]
+        if own <= DRAW_LIMIT and node.number >= DRAW_TURNS:
+            session.offer_draw(1 - player)
+            self.say("the opponent accepts: drawn by agreement")
+        else:
+            session.offer = None
+            self.say("the opponent declines the draw")
+
+    def tick(self) -> bool:
+        """Look at the clocks; whether somebody's time has run out just now."""
+        clock, session = self.session.clock, self.session
+        if clock is None or session.is_over:
+            return False
+        loser = clock.expired(self.now())
+        if loser is None:
+            return False
+        session.flag(loser, self.now())
+        self._cancel()
+        self.say(f"{session.sides[loser]}'s time has run out")
+        self.keep()
+        self.refresh()
+        return True
+
+    # --- files ---------------------------------------------------------------------------------------------
+
+    def keep(self) -> None:
+        """Write the game to disk, beside everything else."""
+        if self.autosave is None or (self.session.tip is self.session.tree.root and not self.session.ending):
+            return
+        saver, session = self.autosave, self.session
+        state, record, over = session_json(session, self.now()), record_text(session), session.is_over
+
+        def job() -> None:
+            try:
+                saver.write(state, record, over)
+            except Exception as error:
+                fault = in_words(error)
+                self.deliver(lambda: self.say(f"the game is not being kept: {fault}", fault=True))
+
+        self._saver.do(job)
+
+    def resume(self, kept: Kept) -> None:
+        """Go on with a game that was left, in its own file. Raises TengenError if it is damaged."""
+        session = session_from_json(kept.text, self.game)
+        self._cancel()
+        self.session = session
+        if self.autosave is not None:
+            self.autosave = AutoSave(self.game, self.autosave.folder, kept.path.stem)
+        self.say("the game goes on where it was left")
+        self.start()
+
+    def load(self, path: str) -> None:
+        """Open a game from a file. Raises TengenError, and then nothing has changed."""
+        warning = load_record(self.session, path)
+        self._cancel()
+        self._new_file()
+        self.paused = True  # to be looked at; an agent need not answer at once
+        self.say(warning or f"loaded {path}; the game is paused", fault=bool(warning))
+        self.refresh()
+
+    def new_game(self, start: object = None) -> None:
+        """Begin anew. Raises TengenError for a start in which nothing can be played."""
+        self.session.new_game(start)  # type: ignore[arg-type]
+        self._cancel()
+        self._new_file()
+        self.paused = False
+        if self.session.clock is not None and self.session.awaited is not None:
+            self.session.clock.start(self.session.awaited, self.now())
+        self.say("a new game")
+        self.refresh()
+
+    def _new_file(self) -> None:
+        if self.autosave is not None:
+            old = self.autosave
+            self.autosave = AutoSave(self.game, old.folder)
+            if self.autosave.name == old.name:
+                self.autosave.name = f"{old.name.rpartition('-')[0]}b-{old.name.rpartition('-')[2]}"
+
+    def close(self, wait_s: float = 2.0) -> None:
+        """Stop everything; what is being written gets its time."""
+        self._cancel()
+        self.analyst.close()
+        for agent in self._opponents.values():
+            agent.close_now()
+        self._saver.close(wait_s)
+
+    # --- analysis ------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Let the analysis look at the position that is shown."""
+        node = self.session.tree.current
+        territory = self.shown.ownership or (self.session.marks_dead and not self.session.dead)
+        wanted = self.shown.analysis or self.shown.ownership or self.shown.heat
+        if self.insight_of is not node:
+            self.insight, self.candidate = None, None
+        if not wanted and self.hinted is not node:
+            if self._looked is not None:
+                self.analyst.stop()
+            self._looked = None
+            return
+        key = (node, territory, self.shown.analysis)
+        if self._looked == key or node.is_terminal:
+            return
+        self._looked = key
+        few = HINT if self.analyst.network else HINT_ROLLOUTS
+        if not self.shown.analysis:
+            few = few if self.hinted is node else 1
+        self.analyst.look(
+            node.state,
+            lambda insight: self._hear(node, insight),
+            simulations=None if self.shown.analysis else few,
+            territory=territory,
+        )
+
+    def _hear(self, node: Node, insight: Insight) -> None:
+        self.insight, self.insight_of = insight, node
+        if insight.fault:
+            self.say(insight.fault, fault=True)
+        elif insight.simulations > 1:
+            node.think(insight.first_value, insight.simulations)
+            if insight.done and self.hinted is node and insight.candidates:
+                best = insight.candidates[0]
+                self.say(f"hint: {best.words}, {(best.value + 1) / 2:.0%} to win")
+        self.changed()
+
+    def hint(self) -> None:
+        """Say what a search would play here."""
+        if self.session.tree.current.is_terminal:
+            raise IllegalMove("the game is over here; there is nothing to hint at")
+        self.hinted = self.session.tree.current
+        self.say("thinking about a hint ...")
+        self._looked = None
+        self.refresh()
+
+    def choose_candidate(self, step: int) -> None:
+        """Show the line of the next (1) or the last (-1) of the best moves."""
+        count = (
+            len(self.insight.candidates)
+            if self.insight and self.insight_of is self.session.tree.current
+            else 0
+        )
+        if not count:
+            raise IllegalMove("turn the analysis on to see the best moves")
+        self.candidate = (
+            (-1 if step < 0 else 0) % count if self.candidate is None else (self.candidate + step) % count
+        )
+        self.changed()
+
+    def follow(self) -> bool:
+        """Play the first turn of the line that is shown, as a variation; whether there was one."""
+        if self.candidate is None or self.insight is None or self.insight_of is not self.session.tree.current:
+            return False
+        line = self.insight.candidates[self.candidate].line
+        tree = self.session.tree
+        if self.session.at_tip and not self.session.is_over and self.session.awaited is not None:
+            tree.play(line[0])  # to look at, not to play
+        else:
+            tree.play(line[0])
+        self.say("a variation; End goes back to the game")
+        self.refresh()
+        return True
