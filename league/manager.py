@@ -8,8 +8,9 @@ those that train exploiters of it.
 import contextlib
 import fcntl
 import json
+import math
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,8 +20,9 @@ import numpy as np
 from tengen.errors import TengenError
 from tengen.files import atomic_write_bytes, disk_faults, read_fault
 from tengen.league.match import MatchResult
-from tengen.league.matchmaking import UNKNOWN, Floats, Weighting, choose_pairs, fictitious
+from tengen.league.matchmaking import UNKNOWN, Floats, Weighting, choose_pairs, fictitious, win_probability
 from tengen.league.ratings import Result, elo_ratings
+from tengen.league.score import Z95
 from tengen.league.store import Store, StoredGame
 
 STORE = "league.sqlite"
@@ -172,6 +174,7 @@ class League:
     ) -> tuple[list[Member], Floats]:
         """Whom the learner should train against, with probabilities: prioritised fictitious self-play.
 
+        Where it has not met somebody its win rate is what ratings say, or even where they say nothing.
         `among`: ids of those who can be had, where not all can. Raises TengenError while nobody may be drawn.
         """
         members = [m for m in self.opponents(learner.role) if m.id != learner.id]
@@ -179,8 +182,9 @@ class League:
         with self.store() as store:
             results, names = store.results(), store.names()
         rates = win_rates(results, names.get(learner.id, learner.name))
-        p = np.array([rates.get(names.get(m.id, m.name), float("nan")) for m in members])
-        return members, fictitious(p, weighting, power)
+        ratings = self.ratings()
+        p = [rates.get(names.get(m.id, m.name), _expected(ratings, learner, m)) for m in members]
+        return members, fictitious(np.array(p), weighting, power)
 
     def _change(self, change: Callable[[list[Member]], list[Member]]) -> None:
         """Change what the file holds now, which others may have written to since it was read."""
@@ -243,6 +247,15 @@ def win_rates(results: Iterable[Result], player: str) -> dict[str, float]:
         points[other] = points.get(other, 0.0) + won + r.draws / 2
         games[other] = games.get(other, 0) + r.games
     return {other: points[other] / games[other] for other in games}
+
+
+def _expected(ratings: Mapping[str, tuple[float, float]], player: Member, other: Member) -> float:
+    """Points a game of a player against another, by their ratings; NaN where one has none."""
+    (elo, error), (other_elo, other_error) = (
+        ratings.get(m.id, (float("nan"), UNKNOWN)) for m in (player, other)
+    )
+    known = [e if math.isfinite(e) else UNKNOWN for e in (error, other_error)]
+    return float(win_probability(np.array(elo - other_elo), math.hypot(*known) / Z95))
 
 
 def stored_games(

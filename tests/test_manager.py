@@ -106,6 +106,17 @@ def test_training_odds_follow_the_games(tmp_path):
     assert np.isfinite(found.training_odds(learner, "variance")[1]).all()
 
 
+def test_the_odds_of_whom_the_learner_has_not_met_follow_the_ratings(tmp_path):
+    found = league(tmp_path, RANDOM, *map(snapshot, (1, 2, 3)))
+    for update, wins in ((1, 6), (2, 36), (3, 30)):
+        outcomes = [1] * wins + [-1] * (40 - wins)
+        found.record(snapshot(update), RANDOM, match(snapshot(update), RANDOM, outcomes), f"update {update}")
+    there = {"id 1", "id 2"}
+    members, odds = found.training_odds(snapshot(3), "hard", 2.0, there)
+    assert [member.name for member in members] == ["update 1", "update 2"] and 0 < odds[0] < 0.1 < odds[1]
+    assert found.training_odds(snapshot(4), "hard", 2.0, there)[1].tolist() == [0.5, 0.5]  # it has no rating
+
+
 def test_win_rates_by_hand():
     results = [Result("a", "b", 3, 2, 1), Result("b", "a", 0, 0, 2), Result("b", "c", 9, 0, 0)]
     assert win_rates(results, "a") == {"b": (3 + 1 + 2) / 8}
