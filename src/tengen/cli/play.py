@@ -79,9 +79,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _has_screen() -> bool:
+    """Whether a board can be drawn: Textual reads from standard input and writes to standard error."""
     from tengen.console import is_terminal
 
-    return is_terminal(sys.stdout) and sys.stdin.isatty()
+    return sys.stdin.isatty() and is_terminal(sys.stdout) and is_terminal(sys.stderr)
 
 
 def choose_players(args: argparse.Namespace, game: "Game") -> tuple[Player, Player]:

@@ -28,7 +28,12 @@ def run_board(args: argparse.Namespace, game: "Game", players: "tuple[Player, Pl
     notice = ""
     if args.load:
         game = game_of_record(game, args.load)
-    session = Session(game, [Seat(player.spec, player.label, player.rating) for player in players], clock)
+    alone = sum(player.spec == "human" for player in players) == 1
+    seats = [
+        Seat(player.spec, "you" if alone and player.spec == "human" else player.label, player.rating)
+        for player in players
+    ]
+    session = Session(game, seats, clock)
     if args.load:
         notice = load_record(session, args.load)
     left = [] if args.load or args.new else unfinished(game)

@@ -37,6 +37,8 @@ def panel(table: Table, width: int, height: int) -> Text:
         room = max(3, min(8, (height - len(lines)) // 2 - 1))
         for index, candidate in enumerate(best[:room]):
             lines.append(_candidate(candidate, width, index == table.candidate))
+    elif table.shown.analysis and not node.is_terminal:
+        lines.append(Text("the analysis is getting ready ...", style="dim italic"))
     lines.append(Text("─" * width, style="dim"))
     lines += _turns(session, width, height - len(lines))
     out = Text(no_wrap=True)

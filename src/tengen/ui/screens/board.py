@@ -1,20 +1,56 @@
-"""The board as a widget: shows scenes, and tells which cell the mouse means."""
+"""Board and panel as widgets: they paint the lines that changed, and tell which cell the mouse means."""
 
 from functools import lru_cache
 
 from rich.segment import Segment
 from rich.style import Style
+from rich.text import Text
 from textual import events
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tengen.ui.drawing.canvas import Canvas, Cell
+from tengen.ui.drawing.canvas import Canvas
 from tengen.ui.drawing.scene import Board, Scale, Scene
 
 
-class BoardWidget(Widget):
+class Painted(Widget):
+    """Lines of text, of which only those that differ from the last ones are sent to the terminal."""
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._strips: list[Strip] = []
+
+    def paint(self, lines: list[Strip]) -> None:
+        """Show these lines."""
+        before, self._strips = self._strips, lines
+        if len(before) != len(lines):
+            self.refresh(layout=True)
+            return
+        changed = [y for y, (one, other) in enumerate(zip(before, lines, strict=True)) if one != other]
+        if changed:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
+
+    def render_line(self, y: int) -> Strip:
+        """See Widget."""
+        if not 0 <= y < len(self._strips):
+            return Strip.blank(self.size.width, self.rich_style)
+        return self._strips[y].adjust_cell_length(self.size.width, self.rich_style)
+
+
+class PanelWidget(Painted):
+    """What is known of the game, beside the board."""
+
+    def show(self, text: Text, height: int) -> None:
+        """Show the lines of a text."""
+        base = self.rich_style
+        lines = list(text.split("\n"))[:height]
+        drawn = [Strip(line.render(self.app.console)).apply_style(base) for line in lines]
+        self.paint([*drawn, *[Strip([])] * (height - len(drawn))])
+
+
+class BoardWidget(Painted):
     """Shows the last scene at the scale that was chosen."""
 
     DEFAULT_CSS = "BoardWidget { width: auto; height: auto; }"
@@ -37,7 +73,6 @@ class BoardWidget(Widget):
         super().__init__()
         self.board = board
         self.scale: Scale = board.scales[-1]
-        self._strips: list[Strip] = []
         self._flipped = False
         self._over: int | None = None
 
@@ -49,15 +84,9 @@ class BoardWidget(Widget):
         self.styles.width, self.styles.height = scale.width, scale.height
 
     def present(self, scene: Scene) -> None:
-        """Draw a scene; only lines that differ are painted."""
+        """Draw a scene."""
         self._flipped = scene.flipped
-        before, self._strips = self._strips, strips(self.board.draw(scene, self.scale))
-        if len(before) != len(self._strips):
-            self.refresh(layout=True)
-            return
-        changed = [y for y, (one, other) in enumerate(zip(before, self._strips, strict=True)) if one != other]
-        if changed:
-            self.refresh(*(Region(0, y, self.scale.width, 1) for y in changed))
+        self.paint(strips(self.board.draw(scene, self.scale)))
 
     def get_content_width(self, container: object, viewport: object) -> int:
         """See Widget."""
@@ -66,10 +95,6 @@ class BoardWidget(Widget):
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
         """See Widget."""
         return self.scale.height
-
-    def render_line(self, y: int) -> Strip:
-        """See Widget."""
-        return self._strips[y] if 0 <= y < len(self._strips) else Strip.blank(self.size.width)
 
     def _cell(self, event: events.MouseEvent) -> int | None:
         return self.board.cell_at(int(event.x), int(event.y), self.scale, self._flipped)
@@ -119,6 +144,3 @@ def strips(canvas: Canvas) -> list[Strip]:
 @lru_cache(maxsize=4096)
 def _style(fore: int, back: int, bold: bool) -> Style:
     return Style(color=f"#{fore:06x}", bgcolor=f"#{back:06x}", bold=bold)
-
-
-__all__ = ["BoardWidget", "Cell", "strips"]

@@ -22,6 +22,7 @@ BOX = """
     & Input { width: 56; max-width: 100%; border: none; height: 1; background: $boost; padding: 0; }
     & OptionList {
         width: 64; max-width: 100%; height: auto; max-height: 16; border: none; background: $surface;
+        &:focus { border: none; }
     }
     & .hint { color: $text-muted; }
 """

@@ -16,7 +16,7 @@ from tengen.ui.drawing.panel import panel
 from tengen.ui.drawing.scene import Scene
 from tengen.ui.model.keys import ACTIONS, Keys
 from tengen.ui.model.setup import Setup
-from tengen.ui.screens.board import BoardWidget
+from tengen.ui.screens.board import BoardWidget, PanelWidget
 from tengen.ui.screens.commands import Commands
 from tengen.ui.thinking.table import Table
 
@@ -66,7 +66,7 @@ class GameScreen(Commands, Screen[None]):
         yield Static(id="small", markup=False)
         with Horizontal(id="middle"):
             yield BoardWidget(self.drawing)
-            yield Static(id="panel")
+            yield PanelWidget(id="panel")
         yield Static(id="status", markup=False)
         yield Static(id="keys", markup=False)
 
@@ -90,7 +90,7 @@ class GameScreen(Commands, Screen[None]):
             self.query_one("#small", Static),
             self.query_one("#middle"),
         )
-        side = self.query_one("#panel", Static)
+        side = self.query_one(PanelWidget)
         scale = self.drawing.scale_for(width - PANEL - 10, height - 2) or self.drawing.scale_for(
             width - PANEL, height - 2
         )
@@ -126,11 +126,12 @@ class GameScreen(Commands, Screen[None]):
         self._update_words()
 
     def _update_words(self) -> None:
-        side, status, keys = (self.query_one(name, Static) for name in ("#panel", "#status", "#keys"))
+        side = self.query_one(PanelWidget)
+        status, keys = self.query_one("#status", Static), self.query_one("#keys", Static)
         width = min(WIDEST_PANEL, self.size.width - self.query_one(BoardWidget).scale.width - 2)
         height = self.size.height - 2
         if side.display and width > 8:
-            side.update(self.setup_panel(width) if self.setup else panel(self.table, width, height))
+            side.show(self.setup_panel(width) if self.setup else panel(self.table, width, height), height)
         status.update(self._status())
         status.set_class(self.table.fault and not self.typed, "fault")
         keys.update(self._keys_line())

@@ -85,6 +85,8 @@ class Opponent:
     def ask(self, task: Task, done: Callable[[Reply], None]) -> None:
         """Let it think; `done` is called with its reply unless it is cancelled before."""
         self.cancel()
+        if self._leaves is not None:
+            self._leaves.hurry.clear()
         self._count += 1
         number = self._wanted = self._count
 
@@ -152,7 +154,6 @@ class Opponent:
             agent = self._ready()
             if self._leaves is not None:
                 self._leaves.stop.clear()
-                self._leaves.hurry.clear()
                 self._leaves.evaluations = 0
                 self._leaves.deadline = _deadline(task)
             if self._wanted != number:
