@@ -206,7 +206,8 @@ def _check_armies(pieces: list[str], fault: Fault) -> None:
             raise fault(f"{side} has {counts[0]} pawns, more than 8")
         promoted = sum(max(0, count - most) for count, most in zip(counts[1:], ARMY[1:], strict=True))
         if promoted > 8 - counts[0]:
-            raise fault(f"{side} has {promoted} pieces too many for {counts[0]} pawns; each costs a pawn")
+            too_many = f"{promoted} piece{'s' * (promoted > 1)} too many"
+            raise fault(f"{side} has {too_many} for {counts[0]} pawns; each costs a pawn")
     for square in (*range(8), *range(56, 64)):
         if pieces[square] in "pP":
             raise fault(f"there is a pawn on {square_name(square)}; none can stand on ranks 1 and 8")
