@@ -26,8 +26,14 @@ class UciRules(Protocol):
         """Whose piece the move of text would move, legal or not: 0 or 1; None where nobody's."""
 
 
+def _chess(game: Game) -> UciRules:
+    from tengen.envs.chess.uci import ChessUci
+
+    return ChessUci(game)
+
+
 #: Family of a game -> what makes its rules; a game that programs play over UCI adds itself here.
-UCI_RULES: dict[str, Callable[[Game], UciRules]] = {}
+UCI_RULES: dict[str, Callable[[Game], UciRules]] = {"chess": _chess}
 
 
 def uci_rules(engine: str, game: Game) -> UciRules:
