@@ -10,7 +10,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,12 @@ from tengen.envs.registry import make_game
 from tengen.interrupt import GracefulInterrupt
 from tengen.rundir import RunDir
 from tengen.selfplay.clock import RunClock
-from tengen.selfplay.evolution_checkpoint import Champion, SavedEvolution, restore, save
+from tengen.selfplay.evolution_checkpoint import SavedEvolution, restore, save
 from tengen.selfplay.evolution_config import EvolutionConfig
-from tengen.selfplay.fitness import Openings, make_players
-from tengen.selfplay.hall import Hall
+from tengen.selfplay.fitness import Openings, Players, make_players
+from tengen.selfplay.hall import Champion, Hall
 from tengen.selfplay.pairing import Results, schedule, scores
-from tengen.selfplay.strategies import Population, make_strategy
+from tengen.selfplay.strategies import Population, Strategy, make_strategy
 
 NO_OPENINGS: Openings = ((),)
 
@@ -35,6 +35,53 @@ class ChampionJudge(Protocol):
 
     def rate(self, generation: int, stop: Callable[[], bool]) -> dict[str, float]:
         """Metrics of the checkpoint of that generation, against baselines."""
+
+
+class Bred(NamedTuple):
+    """A generation that has played."""
+
+    population: Population
+    alive: NDArray[np.bool_]  # [P] all numbers finite
+    fitness: NDArray[np.float64]  # [P]
+    results: Results
+    champion: Champion
+
+    def stats(self) -> dict[str, float]:
+        """For the log. diversity: a weight's standard deviation over the population, in the mean."""
+        weights, points = self.population.weights[self.alive], self.fitness[self.alive]
+        outcomes, turns = self.results.T if len(self.results) else np.zeros((2, 1))
+        return {
+            "best": float(points.max()),
+            "mean": float(points.mean()),
+            "worst": float(points.min()),
+            "diversity": float(weights.std(0).mean()),
+            "weight_size": float(np.sqrt(np.square(weights, dtype=np.float64).mean())),
+            "king": float(self.population.kings[self.alive].mean()),
+            "king_best": self.champion.king,
+            "dropped": float((~self.alive).sum()),
+            "games": float(len(self.results)),
+            "first_player_wins": float((outcomes > 0).mean()),
+            "draws": float((outcomes == 0).mean()),
+            "turns": float(turns.mean()),
+        }
+
+
+def breed(
+    config: EvolutionConfig, strategy: Strategy, hall: Hall, players: Players, openings: int, generation: int
+) -> Bred:
+    """One generation: its individuals play, and the strategy is told how they did."""
+    rng = chance(config, generation, "generation")
+    population = strategy.ask(rng)
+    alive = np.isfinite(population.weights).all(1) & np.isfinite(population.kings)
+    jobs = schedule(config.fitness, alive, len(hall), openings, rng)
+    results = players.play(hall.beside(population), jobs, config.seed + generation)
+    fitness = scores(config.fitness, alive, jobs, results)
+    strategy.tell(fitness, rng)
+    best = int(fitness.argmax())
+    champion = Champion(
+        population.weights[best], float(population.kings[best]), float(fitness[best]), generation
+    )
+    return Bred(population, alive, fitness, results, champion)
 
 
 def train(
@@ -65,27 +112,18 @@ def train(
         ):
             while not (clock.is_over or interrupt.stop_requested):
                 generation = clock.update + 1
-                rng = chance(config, generation, "generation")
                 started = time.perf_counter()
-                population = strategy.ask(rng)
-                alive = np.isfinite(population.weights).all(1) & np.isfinite(population.kings)
-                jobs = schedule(config.fitness, alive, len(hall), len(openings), rng)
-                results = players.play(hall.beside(population), jobs, config.seed + generation)
-                fitness = scores(config.fitness, alive, jobs, results)
-                strategy.tell(fitness, rng)
-                best = int(fitness.argmax())
-                saved.champion = Champion(
-                    population.weights[best], float(population.kings[best]), float(fitness[best]), generation
-                )
-                hall.consider(generation, population.weights[best], float(population.kings[best]))
-                clock.count(len(jobs))
+                bred = breed(config, strategy, hall, players, len(openings), generation)
+                saved.champion = bred.champion
+                hall.consider(bred.champion)
+                clock.count(len(bred.results))
                 metrics = {
                     "seconds": clock.seconds,
                     "progress": clock.progress,
-                    **told(population, alive, fitness, results),
+                    **bred.stats(),
                     **strategy.stats(),
                     "hall": float(len(hall)),
-                    "games_per_s": len(jobs) / (time.perf_counter() - started),
+                    "games_per_s": len(bred.results) / (time.perf_counter() - started),
                 }
                 progress.update(clock.done, note(metrics))
                 is_snapshot = config.snapshot_every > 0 and generation % config.snapshot_every == 0
@@ -115,28 +153,6 @@ def genome_size(config: EvolutionConfig) -> int:
 def chance(config: EvolutionConfig, generation: int, what: str) -> np.random.Generator:
     """The chance of a generation: a function of the seed, so that nothing of it need be saved."""
     return np.random.default_rng([config.seed, generation, len(what)])
-
-
-def told(
-    population: Population, alive: NDArray[np.bool_], fitness: NDArray[np.float64], results: Results
-) -> dict[str, float]:
-    """Metrics of a generation. diversity: mean distance of a weight from its mean over the population."""
-    weights, points = population.weights[alive], fitness[alive]
-    kings = population.kings[alive]
-    return {
-        "best": float(points.max()),
-        "mean": float(points.mean()),
-        "worst": float(points.min()),
-        "diversity": float(weights.std(0).mean()),
-        "weight_size": float(np.sqrt(np.square(weights, dtype=np.float64).mean())),
-        "king": float(kings.mean()),
-        "king_best": float(kings[points.argmax()]),
-        "dropped": float((~alive).sum()),
-        "games": float(len(results)),
-        "first_player_wins": float((results[:, 0] > 0).mean()) if len(results) else 0.0,
-        "draws": float((results[:, 0] == 0).mean()) if len(results) else 0.0,
-        "turns": float(results[:, 1].mean()) if len(results) else 0.0,
-    }
 
 
 def note(metrics: dict[str, float]) -> str:

@@ -14,19 +14,9 @@ from tengen.networks.paths import STATE, WEIGHTS
 from tengen.rundir import RunDir
 from tengen.selfplay.clock import RunClock
 from tengen.selfplay.evolution_config import LASTING, EvolutionConfig
-from tengen.selfplay.hall import Hall
+from tengen.selfplay.hall import Champion, Hall
 from tengen.selfplay.resume import explained
 from tengen.selfplay.strategies import Strategy
-
-
-@dataclass
-class Champion:
-    """The best individual of a generation."""
-
-    weights: NDArray[np.float32]
-    king: float
-    score: float
-    generation: int
 
 
 @dataclass

@@ -76,6 +76,8 @@ class FitnessConfig(ConfigModel):
     """Random openings only."""
     depth: Annotated[int, Field(ge=1, le=60)] = 4
     """Turns that the search looks ahead (networks of checkers)."""
+    player: Literal["policy", "value"] = "policy"
+    """How conv plays: by its policy, or by the value of the positions one ply on."""
     temperature: Annotated[float, Field(ge=0)] = 0.0
     """Of the policy (conv); 0 plays its likeliest move."""
     chunk: Count = 5

@@ -1,9 +1,22 @@
 """The hall of fame: champions of earlier generations, who stay as opponents (Rosin and Belew 1997)."""
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from tengen.selfplay.evolution_config import HallConfig
 from tengen.selfplay.strategies import Arrays, Population
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The best individual of a generation."""
+
+    weights: NDArray[np.float32]  # [N]
+    king: float
+    score: float
+    generation: int
 
 
 class Hall:
@@ -18,14 +31,14 @@ class Hall:
     def __len__(self) -> int:
         return len(self.weights)
 
-    def consider(self, generation: int, weights: np.ndarray, king: float) -> None:
+    def consider(self, champion: Champion) -> None:
         """Take in the champion of a generation when one is due."""
-        if not self.config.every or generation % self.config.every:
+        if not self.config.every or champion.generation % self.config.every:
             return
         keep = slice(-self.config.size, None)
-        self.weights = np.concatenate([self.weights, weights[None]])[keep]
-        self.kings = np.append(self.kings, np.float32(king))[keep]
-        self.generations = [*self.generations, generation][keep]
+        self.weights = np.concatenate([self.weights, champion.weights[None]])[keep]
+        self.kings = np.append(self.kings, np.float32(champion.king))[keep]
+        self.generations = [*self.generations, champion.generation][keep]
 
     def beside(self, population: Population) -> Population:
         """The population, and after it the hall."""

@@ -71,6 +71,10 @@ def evolved_agent(spec: "AgentSpec", game: Game, seed: int) -> Agent:
         raise TengenError(
             f"{evolved.folder}: network '{name}' cannot play {game.name}; it takes {', '.join(known)}"
         )
+    if "sims" in spec.options:
+        raise TengenError(
+            f"agent '{spec.text}': sims is for convolutional champions; take depth, nodes or time"
+        )
     from tengen.agents.minimax.blondie import SCALE, pack
 
     limits = limits_of(spec, depth=evolved.depth)
