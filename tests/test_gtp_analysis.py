@@ -33,6 +33,9 @@ class Listener:
     def send(self, text: str) -> None:
         self.said.append(text)
 
+    def flush(self) -> None:
+        pass
+
     def pending(self) -> bool:
         self.questions -= 1
         return self.questions <= 0 or sum("info" in text for text in self.said) >= self.reports

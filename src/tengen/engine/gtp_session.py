@@ -18,6 +18,7 @@ from tengen.envs.go.game import Go
 from tengen.errors import TengenError
 
 log = logging.getLogger(__name__)
+QUICK = ("play", "undo")  # need no answer of their own before the next command is looked at
 HOPELESS_MOVES = 3  # moves in a row below the threshold, until the engine resigns
 EARLIEST_RESIGNATION = 0.25  # of the board's points played before
 
@@ -56,6 +57,8 @@ class GtpSession:
         if command is None:
             return ""
         self._streamed, self.pondered, self._id = False, None, command.id
+        if command.name not in QUICK:
+            self.wire.flush()
         try:
             run = COMMANDS.get(command.name)
             if run is None:

@@ -89,7 +89,7 @@ class StandardWire:
         *lines, rest = data.split(b"\n")
         if lines:
             lines[0] = self._rest + lines[0]
-            if self._dropping:
+            if self._dropping or len(lines[0]) > LONGEST_LINE:
                 lines.pop(0)
             self._rest, self._dropping = b"", False
             self._lines = lines[::-1] + self._lines

@@ -9,6 +9,9 @@ class Wire(Protocol):
     def send(self, text: str) -> None:
         """Let it have text at once."""
 
+    def flush(self) -> None:
+        """Let it have the responses that were kept back to go together."""
+
     def pending(self) -> bool:
         """Whether it has sent another line, or has gone."""
 
@@ -31,6 +34,9 @@ class Silent:
     def send(self, text: str) -> None:
         """See Wire."""
         self.said.append(text)
+
+    def flush(self) -> None:
+        """See Wire."""
 
     def pending(self) -> bool:
         """See Wire."""
