@@ -125,6 +125,47 @@ def test_any_agent_may_be_the_opponent_and_a_seed_repeats_it() -> None:
         gymnasium.make("tengen/Connect4-v0", opponent="mctss").reset()
 
 
+def test_pettingzoo_takes_agents_as_opponents_too() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", message="Observation (space|is not)|Action mask numpy array")
+        api_test(aec_env("connect4", opponents={"player_0": "mcts?sims=8"}), num_cycles=50)
+
+    def play(seed: int) -> list[int]:
+        env = aec_env("connect4", opponents={"player_1": "random"})
+        env.reset(seed=seed)
+        rng = np.random.default_rng(0)
+        for agent in env.agent_iter():
+            observation, reward, done, _, _ = env.last()
+            assert agent == "player_0" and (done or reward == 0)
+            mask = observation["action_mask"]
+            env.step(None if done else int(rng.choice(np.flatnonzero(mask))))
+        assert reward in (-1, 0, 1)
+        return list(env.unwrapped.position.actions)
+
+    assert play(1) == play(1) != play(2)
+    assert len(play(3)) >= 7
+    for opponents, reason in (
+        ({"white": "random"}, "'white' is no player; player_0 and player_1 are"),
+        ({"player_0": "random", "player_1": "random"}, "both players are taken"),
+    ):
+        with pytest.raises(TengenError, match=reason):
+            aec_env("connect4", opponents=opponents)
+    with pytest.raises(TengenError, match="unknown agent 'mctss'"):
+        aec_env("connect4", opponents={"player_1": "mctss"}).reset()
+
+
+def test_an_opponent_that_gives_up_a_pettingzoo_game_loses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tengen.envs.adapters.gym import SeatedAgent
+
+    env = aec_env("connect4", opponents={"player_1": "random"})
+    monkeypatch.setattr(SeatedAgent, "choose", lambda self, position: RESIGN)
+    env.reset()
+    env.step(3)
+    _, reward, done, _, _ = env.last()
+    assert (reward, done, env.agents) == (1.0, True, ["player_0"])
+
+
 def test_options_are_checked() -> None:
     with pytest.raises(TengenError, match=r"color='black'.*'first', 'second', 'random'"):
         BoardGame("connect4", color="black")  # type: ignore[arg-type]

@@ -8,13 +8,35 @@ import numpy as np
 from gymnasium import logger, spaces
 from numpy.typing import NDArray
 
-from tengen.envs.game import Bools, Game, States
+from tengen.envs.game import Game, States
 from tengen.envs.position import Position
 from tengen.envs.registry import make_game
 from tengen.errors import IllegalMove, TengenError
 
 #: A callable opponent: the state [1] and the legal actions [A] in, an action out.
 Opponent = Callable[[States, NDArray[np.bool_]], int]
+
+
+class SeatedAgent:
+    """An agent, named by its string, at one board."""
+
+    def __init__(self, spec: str, game: Game, seed: int) -> None:
+        """Raises TengenError where the string names no agent for this game."""
+        # Only here does a world look up at who plays in it: the agent's name is the user's.
+        from tengen.agents.registry import make_agent
+
+        self._agent = make_agent(spec, game, seed=seed)
+        self._agent.start(game, 1)
+
+    def choose(self, position: Position) -> int:
+        """An action, below 0 where the game is given up."""
+        if self._agent.needs_history:
+            self._agent.follow(0, position.start, position.actions)
+        return int(self._agent.choose(position.state.copy(), np.zeros(1, np.int64))[0])
+
+    def close(self) -> None:
+        """Release what the agent holds."""
+        self._agent.close()
 
 
 class BoardGame(gymnasium.Env[NDArray[np.float32], np.int64]):
@@ -58,12 +80,14 @@ class BoardGame(gymnasium.Env[NDArray[np.float32], np.int64]):
         self._player = 0
         self._forfeited = self._opponent_resigned = False
         self._answer: Opponent | None = None
+        self._seated: SeatedAgent | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         super().reset(seed=seed)
         if seed is not None or self._answer is None:
+            self.close()
             self._answer = self._make_opponent()
         self._position = Position(self.game)
         self._forfeited = self._opponent_resigned = False
@@ -87,6 +111,12 @@ class BoardGame(gymnasium.Env[NDArray[np.float32], np.int64]):
         self._let_opponent_play()
         reward = 1.0 if self._opponent_resigned else self._position.returns[self._player]
         return self._observation(), reward, self._is_over(), False, self._info()
+
+    def close(self) -> None:
+        """End what the opponent holds, such as a program."""
+        seated, self._seated, self._answer = self._seated, None, None
+        if seated is not None:
+            seated.close()
 
     def render(self) -> str | None:
         """The board as text under render_mode="ansi"."""
@@ -120,15 +150,6 @@ class BoardGame(gymnasium.Env[NDArray[np.float32], np.int64]):
             return self.opponent
         if self.opponent == "random":
             return lambda state, legal: int(self.np_random.choice(np.flatnonzero(legal)))
-        # Only here does a world look up at who plays in it: the opponent's name is the user's.
-        from tengen.agents.registry import make_agent
-
-        agent = make_agent(self.opponent, self.game, seed=int(self.np_random.integers(2**31)))
-        agent.start(self.game, 1)
-
-        def answer(state: States, legal: Bools) -> int:
-            if agent.needs_history:
-                agent.follow(0, self._position.start, self._position.actions)
-            return int(agent.choose(state, np.zeros(1, np.int64))[0])
-
-        return answer
+        seed = int(self.np_random.integers(2**31))
+        agent = self._seated = SeatedAgent(self.opponent, self.game, seed)
+        return lambda state, legal: agent.choose(self._position)

@@ -214,7 +214,8 @@ def find_turn(state: States, word: str) -> list[int]:
 
 
 def _error(text: str) -> str:
-    return format_message("error", message=" ".join(text.replace('"', "'").split())[:300])
+    kept = "".join(c if c.isprintable() else "?" for c in " ".join(text.replace('"', "'").split()))
+    return format_message("error", message=kept[:300])
 
 
 COMMANDS: dict[str, Callable[[HubSession, Message], str]] = {
