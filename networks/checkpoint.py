@@ -75,6 +75,8 @@ def load_checkpoint(path: Path | str, game: HasNames | None = None) -> tuple[Pol
             f"{folder}: holds action values for {state['world']}, not a board game's policy and value; "
             f"play it as dqn:{folder}"
         )
+    if "evolved" in state:
+        raise TengenError(f"{folder}: holds a population of evolution; play its champion as evolved:{folder}")
     config, spec, meta = _parse_state(folder, state)
     if game is not None:
         spec = _served(meta, spec, game)
