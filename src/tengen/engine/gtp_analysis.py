@@ -122,6 +122,8 @@ def _both(
 COMMANDS = {
     "lz-analyze": _both(analyze, False),
     "kata-analyze": _both(analyze, True),
+    "analyze": _both(analyze, True),  # Sabaki's names, which belong to no engine
+    "genmove_analyze": _both(genmove_analyze, True),
     "lz-genmove_analyze": _both(genmove_analyze, False),
     "kata-genmove_analyze": _both(genmove_analyze, True),
 }
