@@ -51,6 +51,11 @@ def test_sides_take_turns_and_rates_are_medians(monkeypatch):
     assert rates == [6.0, 6.0]
 
 
+def test_commands_of_the_engine_are_counted(capsys):
+    figures = bench(capsys, "gtp", "--moves", "5", "--slices", "1", "--slice-seconds", "0.05")
+    assert figures["per_second"] > 0 and figures["turns_per_second"] > 0 and figures["session_per_second"] > 0
+
+
 def test_search_is_measured_against_its_own_network(capsys):
     quick = ("--batch", "8", "--simulations", "4", "--slices", "2", "--slice-seconds", "0.05")
     figures = bench(capsys, "search", "--game", "connect4", *TINY_NET, *quick)

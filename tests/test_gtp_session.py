@@ -292,6 +292,42 @@ def test_resignation_needs_three_hopeless_moves(monkeypatch: pytest.MonkeyPatch)
     assert all(answer.startswith("= ") for answer in answers[:21])
 
 
+def test_pondering_begins_after_the_agents_move_and_ends_by_the_next_command() -> None:
+    engine = session("mcts?sims=50", ponder=True)
+    engine.wire.pending = lambda: False  # type: ignore[method-assign]
+    engine.ponder()
+    assert engine.answer("genmove b").startswith("= ") and engine.pondered == 1
+    engine.ponder()
+    search = engine.player.agent.search  # type: ignore[union-attr]
+    assert search.tree.simulations[0] == 50 and search.roots([0])["to_play"][0] == 1
+    reply = int(search.result([0]).actions[0])
+    assert engine.pondered is None
+    engine.answer(f"play w {engine.board.game.format_action(engine.board.state, reply)}")
+    found = int(search.tree.visits[0, search.child(0, reply)])
+    engine.answer("reg_genmove b")
+    assert (
+        search.roots([0])["to_play"][0] == 0 and search.tree.visits[0, 0] == found + 50
+    )  # it went on from there
+    assert engine.answer("genmove b").startswith("= ") and engine.pondered == 1
+    engine.answer("name")
+    assert engine.pondered is None
+
+
+def test_a_program_that_dies_leaves_the_game_and_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tengen.errors import MachineError
+
+    engine = session()
+    engine.answer("play b E5")
+
+    def die(*args: object) -> None:
+        raise MachineError("engine 'x' died")
+
+    monkeypatch.setattr(engine.player.agent, "choose", die)
+    assert engine.answer("genmove w") == "? engine 'x' died\n\n"
+    assert len(engine.board.moves) == 1
+    assert engine.answer("genmove w").startswith("= ") and len(engine.board.moves) == 2
+
+
 def test_a_long_game_gets_more_room_and_may_be_taken_back() -> None:
     engine = session(game="size=5")
     rng = np.random.default_rng(0)

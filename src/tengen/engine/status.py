@@ -44,7 +44,7 @@ def dead_chains(board: GoBoard, judge: Judge) -> list[list[int]]:
     colors = board.colors()
     if not colors.any():
         return []
-    owner = sum(judge.by_playouts(board.game, board.turned(color)) for color in (0, 1)) / 2
+    owner = np.mean([judge.by_playouts(board.game, board.turned(color)) for color in (0, 1)], axis=0)
     return [
         chain
         for chain in chains(colors, board.size)
