@@ -1,4 +1,4 @@
-"""Games as files: SGF for Go, PDN for checkers, a line of turns for every other game."""
+"""Games as files: SGF for Go, PDN for checkers, PGN for chess, a line of turns for every other game."""
 
 import io
 import itertools
@@ -11,11 +11,11 @@ from tengen.errors import IllegalMove, TengenError
 from tengen.files import read_fault
 
 MOST_BYTES = 256 << 20  # of a file that is read whole; an endless device must not fill the memory
-SUFFIXES = {"go": ".sgf", "checkers": ".pdn"}
+SUFFIXES = {"go": ".sgf", "checkers": ".pdn", "chess": ".pgn"}
 
 
 def game_suffix(game: Game) -> str:
-    """The file name's ending for records of this game: ".sgf", ".pdn" or ".txt"."""
+    """The file name's ending for records of this game: ".sgf", ".pdn", ".pgn" or ".txt"."""
     return SUFFIXES.get(game.family, ".txt")
 
 
@@ -25,6 +25,8 @@ def load_game(path: Path | str, game: Game) -> Position:
         return _load_sgf(path, game)
     if game.family == "checkers":
         return _load_pdn(path, game)
+    if game.family == "chess":
+        return _load_pgn(path, game)
     games = read_turn_lines(path, game)
     if not games:
         raise TengenError(f"{path}: no game in this file")
@@ -44,6 +46,8 @@ def game_text(game: Game, played: Position, players: tuple[str, str], result: st
         return _sgf_text(played, players, result)
     if game.family == "checkers":
         return _pdn_text(game, played, players, result)
+    if game.family == "chess":
+        return _pgn_text(game, played, players, result)
     names = f"{players[0]} ({game.first_player}) against {players[1]} ({game.second_player})"
     turns = " ".join(game_turns(game, played.actions))
     return f"# {game.name}: {names}: {result or 'unfinished'}\n{turns}\n"
@@ -75,6 +79,34 @@ def _pdn_text(game: Game, played: Position, players: tuple[str, str], result: st
     out = io.StringIO()
     write_pdn(out, [record])
     return out.getvalue()
+
+
+def _load_pgn(path: Path | str, game: Game) -> Position:
+    from tengen.envs.chess import Chess
+    from tengen.envs.chess.pgn import iter_pgn, start_of
+
+    assert isinstance(game, Chess)
+    record = next(iter_pgn(io.BytesIO(read_bytes(path))), None)
+    if record is None or record.fault:
+        fault = record.fault if record else "no game in this file; expected PGN"
+        raise TengenError(f"{path}: {fault}")
+    try:
+        position = Position(game, start_of(record, game))
+        for turn in record.turns:
+            position.play(turn)
+    except TengenError as error:
+        raise TengenError(f"{path}: {error}") from None
+    return position
+
+
+def _pgn_text(game: Game, played: Position, players: tuple[str, str], result: str) -> str:
+    from tengen.envs.chess import Chess
+    from tengen.envs.chess.pgn import game_text as pgn_text
+
+    assert isinstance(game, Chess)
+    won = {f"{game.first_player} wins": "1-0", f"{game.second_player} wins": "0-1", "draw": "1/2-1/2"}
+    tags = {"White": players[0], "Black": players[1]}
+    return pgn_text(game, played.actions, tags, won.get(result, "*"), played.start)
 
 
 def _load_sgf(path: Path | str, game: Game) -> Position:

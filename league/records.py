@@ -15,7 +15,9 @@ from tengen.files import read_fault
 DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
 PEEK = 1 << 16  # bytes looked at to tell what a file is
 SGF_START = re.compile(rb"\(\s*;")
-PDN_START = re.compile(rb'\[\s*\w+\s+"|\b1\.\s*\d{1,2}\s?[-x]\s?\d')
+TAG = re.compile(rb'\[\s*\w+\s+"')
+PDN_MOVE = re.compile(rb"\b1\.\s*\d{1,2}\s?[-x]\s?\d")
+PGN_MOVE = re.compile(rb"\b\d+\.+\s*(?:[NBRQK]?[a-h]?[1-8]?x?[a-h][1-8]|O-O)")
 
 #: How an RU begins, letters only -> the repetition rule. Chinese rules forbid the immediate recapture and
 #: leave longer cycles to the referee, as Japanese, Korean and Ing's rules have their own ways out of them.
@@ -111,7 +113,7 @@ def open_records(path: Path | str) -> Iterator[tuple[str, Any]]:
 
 
 def check_file(path: Path | str, rules: str | None = None) -> Iterator[Checked]:
-    """Read and replay every game of a file, SGF (Go) or PDN (checkers), plain or gzipped, one at a time.
+    """Read and replay every game of a file, SGF (Go), PDN (checkers) or PGN (chess), gzipped or not, in turn.
 
     `rules` is Go's repetition rule; None takes the record's own (its RU), or else positional superko. Raises
     TengenError if the file cannot be read, or is neither format; what came before stays yielded.
@@ -120,28 +122,37 @@ def check_file(path: Path | str, rules: str | None = None) -> Iterator[Checked]:
         if form == "sgf":
             yield from _check_sgf(stream, str(path), rules)
         else:
-            yield from _check_pdn(stream, str(path))
+            yield from _check_moves(stream, str(path), form)
 
 
 def _format(head: bytes, path: Path) -> str:
-    """Whether this is "sgf" or "pdn", by content and, in doubt, by suffix."""
+    """Whether this is "sgf", "pdn" or "pgn", by content and, in doubt, by suffix."""
     if not head.strip():
-        raise TengenError(f"{path}: the file is empty; expected SGF or PDN games")
+        raise TengenError(f"{path}: the file is empty; expected SGF, PDN or PGN games")
     if head[257:262] == b"ustar":
-        raise TengenError(f"{path}: a tar archive; unpack it and name the SGF or PDN files")
-    found = {"sgf": SGF_START.search(head), "pdn": PDN_START.search(head)}
+        raise TengenError(f"{path}: a tar archive; unpack it and name the SGF, PDN or PGN files")
     suffixes = [suffix.lstrip(".").lower() for suffix in path.suffixes]
+    draughts, chess = PDN_MOVE.search(head), PGN_MOVE.search(head)
+    is_chess = "pgn" in suffixes if draughts or not chess else "pdn" not in suffixes
+    start = TAG.search(head) or (chess if is_chess else draughts)
+    found = {"sgf": SGF_START.search(head), "pgn" if is_chess else "pdn": start}
     begins = {kind: match.start() for kind, match in found.items() if match}
     if not begins:
-        raise TengenError(f"{path}: not game records; expected SGF, which begins with '(;', or PDN")
+        raise TengenError(f"{path}: not game records; expected SGF, which begins with '(;', PDN or PGN")
     # A comment of one format may look like the other, so the name's word counts for more.
     return min(begins, key=lambda kind: (kind not in suffixes, begins[kind]))
 
 
-def _check_pdn(stream: Any, name: str) -> Iterator[Checked]:
-    from tengen.envs.checkers.pdn import PdnFault, iter_pdn, replay
+def _check_moves(stream: Any, name: str, kind: str) -> Iterator[Checked]:
+    """The games of a PDN or PGN file."""
+    from tengen.envs.checkers import pdn
+    from tengen.envs.checkers.pdn import PdnFault
+    from tengen.envs.chess import pgn
 
-    for game in iter_pdn(stream):
+    games, replay = (
+        (pgn.iter_pgn(stream), pgn.replay) if kind == "pgn" else (pdn.iter_pdn(stream), pdn.replay)
+    )
+    for game in games:
         fault = None
         try:
             replay(game)

@@ -4,6 +4,7 @@ Results follow the custom of English draughts, in which Black moves first: "1-0"
 mover, won, and "0-1" that White did.
 """
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from tengen.envs.checkers import notation, rules
-from tengen.envs.checkers.pdn_scanner import RESULTS, scan
+from tengen.envs.checkers.pdn_scanner import RESULTS, TURNS, scan
 from tengen.envs.checkers.text import from_text, to_text
 from tengen.envs.game import States
 from tengen.errors import IllegalMove, TengenError
@@ -46,17 +47,17 @@ class PdnFault(TengenError):
         self.ply, self.move, self.reason = ply, move, reason
 
 
-def iter_pdn(stream: IO[Any]) -> Iterator[PdnGame]:
+def iter_pdn(stream: IO[Any], forms: Sequence[re.Pattern[str]] = TURNS) -> Iterator[PdnGame]:
     """Every game of a text or binary stream, in order; a game that cannot be read carries its `fault`.
 
     Bytes are read as UTF-8, and as Latin-1 where they are not. Comments, variations, NAGs and move numbers
     are skipped. A game ends with its result, or at the next game's tags, which is a fault. An empty stream
-    has no game.
+    has no game. `forms` are those of a turn, in draughts unless told.
     """
     game: PdnGame | None = None
     in_moves = False
     number = 0
-    for kind, text, line in scan(stream):
+    for kind, text, line in scan(stream, forms):
         if game is not None and kind == "tag" and in_moves:
             game.fault = game.fault or f"line {line}: the game ends without a result ({', '.join(RESULTS)})"
             yield game

@@ -1,8 +1,8 @@
-"""The words of a PDN stream: tags, turns and results, without what a reader of games does not need."""
+"""The words of a PDN or PGN stream: tags, turns and results, without what a reader of games does not need."""
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any, NamedTuple
 
 from tengen.envs.checkers.text import printable
@@ -16,8 +16,10 @@ _SPACE = re.compile(r"\s+")
 _NUMBER_OR_NAG = re.compile(r"[0-9]{1,6}\.+|\$[0-9]{1,6}|[!?]+")
 _TAG = re.compile(r'\[\s*([A-Za-z0-9_]{1,100})\s+"((?:[^"\\\n]|\\.)*)"\s*\]')
 _RESULT = re.compile(r"(?:1/2-1/2|1-0|0-1|2-0|0-2|1-1|\*)(?![0-9x-])")
-_TURN = re.compile(r"[0-9]{1,2}(?:[-xX:×][0-9]{1,2})+(?![0-9])")
-_SPACED_TURN = re.compile(r"[0-9]{1,2}(?:\s?[-xX:×]\s?[0-9]{1,2})+(?![0-9])")
+TURNS = (
+    re.compile(r"[0-9]{1,2}(?:[-xX:×][0-9]{1,2})+(?![0-9])"),
+    re.compile(r"[0-9]{1,2}(?:\s?[-xX:×]\s?[0-9]{1,2})+(?![0-9])"),
+)
 _WORD = re.compile(r"[^\s(){};\[\]]{1,4096}")
 
 
@@ -78,8 +80,11 @@ class _Reader:
         return False
 
 
-def scan(stream: IO[Any]) -> Iterator[Token]:
-    """Every tag, turn, result and fault of a text or binary stream."""
+def scan(stream: IO[Any], turns: Sequence[re.Pattern[str]] = TURNS) -> Iterator[Token]:
+    """Every tag, turn, result and fault of a text or binary stream.
+
+    `turns` are the forms of a turn, the first that fits counts; those of draughts unless told.
+    """
     reader = _Reader(stream)
     depth = opened = 0  # of variations, and the line of the outermost one
     while reader.fill():
@@ -115,7 +120,7 @@ def scan(stream: IO[Any]) -> Iterator[Token]:
         elif result := _RESULT.match(text, at):
             reader.take(result.end())
             yield Token("result", OLD_RESULTS.get(result[0], result[0]), line)
-        elif turn := _TURN.match(text, at) or _SPACED_TURN.match(text, at):
+        elif turn := next(filter(None, (form.match(text, at) for form in turns)), None):
             reader.take(turn.end())
             yield Token("turn", turn[0], line)
         else:
