@@ -1,16 +1,19 @@
 """Alpha-beta against minimax without any pruning, played by the rules of the games themselves."""
 
+import re
+
 import numpy as np
 import pytest
 
 from tengen.agents.minimax.frames import WIN
 from tengen.agents.minimax.searcher import Limits, Searcher, default_params
+from tengen.agents.registry import make_agent
 from tengen.envs.checkers.notation import legal_turns
 from tengen.envs.game import Game, States
 from tengen.envs.registry import make_game
+from tengen.errors import TengenError
 
 INFINITE = 10**9
-EXACTLY = Limits(depth=4, repetitions=False)
 
 
 def random_positions(game: Game, count: int, plies: int, seed: int) -> list[States]:
@@ -108,3 +111,100 @@ def test_the_table_and_the_order_of_moves_do_not_change_a_value() -> None:
         limits = Limits(depth=7, repetitions=False)
         values = {s.find(position, params, limits, tie_seed=t).value for s in (small, large) for t in (1, 2)}
         assert len(values) == 1
+
+
+def value_of(text: str, depth: int, name: str = "checkers", evaluation: str = "material") -> int:
+    game = make_game(name)
+    searcher = Searcher(game, evaluation)
+    return searcher.find(game.from_text(text), default_params(game, evaluation), Limits(depth=depth)).value
+
+
+def test_captures_are_searched_on_beyond_the_depth() -> None:
+    assert value_of("W:W22:B17,18,10", 1) == 0  # 22x6 takes two of three
+    assert value_of("W:W22,32:B18,10,6", 1) == -1000  # 22x15 is taken back by 10x19
+
+
+def test_a_win_in_one_is_found_and_named_by_its_distance() -> None:
+    game = make_game("connect4")
+    state = game.from_board("""
+        . . . . . . .
+        . . . . . . .
+        . . . . . . .
+        . . . . . . .
+        O O O . . . .
+        X X X . . . .""")
+    found = Searcher(game, "hand").find(state, default_params(game, "hand"), Limits(depth=4))
+    assert (found.actions, found.value) == ([3], WIN - 1)
+
+
+def test_the_eightieth_quiet_turn_is_a_draw_whoever_is_ahead() -> None:
+    assert value_of("B:WK32:BK1,K2,K3", 3) > 1000
+    assert value_of("B:WK32:BK1,K2,K3:H79", 3) == 0
+
+
+def test_a_position_that_stood_before_counts_as_drawn() -> None:
+    game = make_game("checkers")
+    state = game.from_text("W:WK32:BK1,K2,K3")
+    for text in ("32-28", "1-6", "28-32", "6-1"):
+        for action in game.parse_turn(state, text):
+            game.step(state, np.array([action], np.int32))
+    searcher, params = Searcher(game, "material"), default_params(game, "material")
+    lost = searcher.find(state, params, Limits(depth=2, repetitions=False)).value
+    saved = searcher.find(state, params, Limits(depth=2)).value
+    assert lost < -1000 and saved == 0
+
+
+def test_a_search_paused_by_nodes_or_time_has_a_move_and_keeps_its_bounds() -> None:
+    game = make_game("checkers")
+    searcher, params = Searcher(game, "hand"), default_params(game, "hand")
+    start = game.new_states(1)
+    found = searcher.find(start, params, Limits(depth=0, nodes=5000))
+    assert found.nodes == 5000 and found.depth >= 3 and found.actions
+    timed = searcher.find(start, params, Limits(depth=0, seconds=0.02))
+    assert timed.actions and timed.depth >= 3
+    few = searcher.find(start, params, Limits(depth=0, nodes=1))
+    assert few.actions and few.depth == 1
+
+
+def test_a_multi_jump_is_one_search_and_the_same_on_any_board() -> None:
+    game = make_game("checkers")
+    agent = make_agent("minimax?depth=3", game, seed=1)
+    state = game.from_text("W:W22,30:B18,10,2,K4")
+    agent.start(game, 3)
+    slots, turn = np.array([2], np.int32), []
+    while state["to_play"][0] == 1:
+        turn.append(int(agent.choose(state, slots)[0]))
+        game.step(state, np.array(turn[-1:], np.int32))
+    assert len(turn) == 2
+    positions = np.concatenate(random_positions(game, 6, 40, seed=2))
+    together = agent.choose(positions, np.arange(6))
+    apart = [int(agent.choose(positions[i : i + 1], np.array([9]))[0]) for i in range(6)]
+    assert together.tolist() == apart
+
+
+def test_equal_moves_are_drawn_by_the_seed() -> None:
+    game = make_game("checkers")
+    start, slot = game.new_states(1), np.zeros(1, np.int32)
+    moves = {int(make_agent("minimax?depth=2", game, seed=s).choose(start, slot)[0]) for s in range(12)}
+    assert len(moves) > 2
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("minimax?eval=materiel", "unknown eval 'materiel' of checkers; did you mean material?"),
+        ("minimax?eval=blondie2001", "unknown eval 'blondie2001'"),
+        ("minimax?depth=0", "depth must be a number from 1 to 60, got '0'"),
+        ("minimax:models/go9", "minimax takes no target"),
+        ("minimax?eval=hand&king=2", "king is for eval=material"),
+        ("evolved", "evolved needs a folder"),
+    ],
+)
+def test_a_wrong_agent_string_is_answered_in_one_sentence(text: str, message: str) -> None:
+    with pytest.raises(TengenError, match=re.escape(message)):
+        make_agent(text, make_game("checkers"))
+
+
+def test_a_game_without_compiled_moves_is_refused_by_name() -> None:
+    with pytest.raises(TengenError, match=r"minimax cannot play go9.*checkers, connect4"):
+        make_agent("minimax", make_game("go:size=9"))
