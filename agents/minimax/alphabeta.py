@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -105,6 +106,10 @@ def key_of(words: NDArray[np.uint64], ply: int, salt: np.uint64) -> np.uint64:
         h = h ^ (h >> _S32)
     h = h * _M2
     return h ^ (h >> _S29)
+
+
+if numba.config.DISABLE_JIT:  # interpreted, a product that wraps around would warn
+    key_of = np.errstate(over="ignore")(key_of)
 
 
 def is_repeated(words: NDArray[np.uint64], ply: int, seen: NDArray[np.uint64], count: int) -> bool:
