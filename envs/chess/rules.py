@@ -18,7 +18,6 @@ from tengen.envs.checkers.bitboards import NONE, ONE, popcount
 from tengen.envs.chess.actions import action_of, move_of
 from tengen.envs.chess.bitboards import (
     BIT,
-    EN_PASSANT,
     LIGHT,
     OPP,
     OWN,
@@ -179,25 +178,33 @@ def begin_turn(states: States, b: int) -> None:
         states["terminal"][b] = True
 
 
+@kernel
+def _strict(position: Position) -> Position:
+    """The position without an en passant square on which no capture is legal."""
+    own, opp, pawns, knights, diagonal, straight, castling, en_passant = position
+    if en_passant != NONE and en_passant_captors(position) == NONE:
+        en_passant = NONE
+    return own, opp, pawns, knights, diagonal, straight, castling, en_passant
+
+
+@leaf_kernel
+def set_up(states: States, b: int) -> bool:
+    """Begin state b at its board, as from a FEN; False if the side that has moved left its king in check."""
+    position = load(states, b)
+    if (attacks_of_own(position) & position[OPP] & kings_of(position)) != NONE:
+        return False
+    store(states, b, _strict(position))
+    begin_turn(states, b)
+    return True
+
+
 @leaf_kernel
 def move_one(states: States, b: int, move: int) -> None:
     """Make a legal move in state b."""
     position = load(states, b)
     start, end = BIT[move & 63], BIT[(move >> 6) & 63]
     progress = (position[PAWNS] & start) != NONE or (position[OPP] & end) != NONE
-    position = advance(position, move)
-    if position[EN_PASSANT] != NONE and en_passant_captors(position) == NONE:
-        position = (
-            position[0],
-            position[1],
-            position[2],
-            position[3],
-            position[4],
-            position[5],
-            position[6],
-            NONE,
-        )
-    store(states, b, position)
+    store(states, b, _strict(advance(position, move)))
     side = states["to_play"][b]
     last = states["last"]
     for i in range(LAST_MOVES - 1, 0, -1):

@@ -21,11 +21,7 @@ from tengen.envs.chess.bitboards import (
     PAWNS,
     STRAIGHT,
     WORDS,
-    attacks_of_own,
-    kings_of,
-    pack,
 )
-from tengen.envs.chess.moves import en_passant_captors
 from tengen.envs.game import States
 from tengen.errors import TengenError
 
@@ -184,16 +180,12 @@ def build(
     words[EN_PASSANT] = _en_passant(en_passant, pieces, to_play, fault)
     if to_play:
         words = _turned(words)
-    position = pack(words)
-    if attacks_of_own(position) & position[OPP] & kings_of(position):
-        raise fault(f"{SIDES[1 - to_play]} is in check and {SIDES[to_play]} is to move")
-    if not en_passant_captors(position):
-        words[EN_PASSANT] = 0
     states = np.zeros(1, rules.state_dtype(limit))
     states["board"][0] = words
     states["to_play"], states["quiet"] = to_play, quiet
     states["ply"] = 2 * (max(move, 1) - 1) + to_play
-    rules.begin_turn(states, 0)
+    if not rules.set_up(states, 0):
+        raise fault(f"{SIDES[1 - to_play]} is in check and {SIDES[to_play]} is to move")
     return states
 
 
