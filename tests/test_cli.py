@@ -96,7 +96,7 @@ def test_no_command_shows_the_help_as_wrong_usage(capsys):
         (["bench", "rules", "--gme"], "unrecognized arguments: --gme; see 'tengen bench rules --help'"),
         (
             ["bench", "rules", "--game", "connect4"],
-            "no rules benchmark for 'connect4'; there is one for go and",
+            "no rules benchmark for 'connect4'; there is one for go",
         ),
     ],
 )
