@@ -25,7 +25,7 @@ COMMANDS = {
     "gtp": "be a Go engine for other programs (GTP)",
     "hub": "be a draughts engine for other programs (Hub)",
     "watch": "watch an agent play a world such as atari/Pong",
-    "records": "check collections of SGF or PDN games",
+    "records": "check collections of SGF, PDN or PGN games",
     "games": "list the games",
     "agents": "explain how agents are named",
     "perft": "count the move sequences of each length",

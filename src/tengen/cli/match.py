@@ -38,7 +38,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--parallel", metavar="P", type=int, default=64, help="games side by side (default 64)"
     )
-    parser.add_argument("--save", metavar="DIR", help="write every finished game there: SGF, PDN or text")
+    parser.add_argument(
+        "--save", metavar="DIR", help="write every finished game there: SGF, PDN, PGN or text"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
 

@@ -40,7 +40,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--first", action="store_true", help="play the side that begins")
     parser.add_argument("--clock", metavar="TIME", help="for each side: 10m, 10m+5s or 10m+3x30s (byo-yomi)")
-    parser.add_argument("--load", metavar="FILE", help="go on with a saved game: SGF, PDN or a line of moves")
+    parser.add_argument(
+        "--load", metavar="FILE", help="go on with a saved game: SGF, PDN, PGN or a line of moves"
+    )
     parser.add_argument("--save", metavar="FILE", help="write the game there at the end, however it ends")
     parser.add_argument("--new", action="store_true", help="do not ask about a game that was left unfinished")
     parser.add_argument("--plain", action="store_true", help="lines of text instead of a drawn board")

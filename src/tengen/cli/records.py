@@ -15,18 +15,18 @@ MOST_FAULTS = 10_000  # in the JSON object, so that memory stays flat whatever t
 def add_parser(subparsers: Any) -> None:
     """Register the command."""
     parser = subparsers.add_parser(
-        "records", help="check collections of SGF or PDN games", description="Work with game records."
+        "records", help="check collections of SGF, PDN or PGN games", description="Work with game records."
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     check = actions.add_parser(
         "check",
         help="replay every game and report the first fault of each bad one",
-        description="Replay every game of SGF (Go) and PDN (checkers) files, which may be gzipped. Says how "
-        "many games there are, can be read and are legal, and the first fault of each bad one. Exit code 0 "
+        description="Replay every game of SGF (Go), PDN (checkers) and PGN (chess) files, gzipped or not. Says "
+        "how many games there are, can be read and are legal, and the first fault of each bad one. Exit code 0 "
         "when every file could be read to its end, even if some of its games are bad; 2 when one could not, "
         "or holds no game that can be read; 1 when the machine refused.",
     )
-    check.add_argument("files", metavar="FILE", nargs="+", help="a .sgf, .pdn, .sgf.gz or .pdn.gz file")
+    check.add_argument("files", metavar="FILE", nargs="+", help="a .sgf, .pdn or .pgn file, also .sgf.gz ...")
     check.add_argument(
         "--rules",
         choices=("positional", "situational", "simple"),
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         if not Path(file).is_file():
             found = "is a folder" if Path(file).is_dir() else "is a device"
             what = found if Path(file).exists() else "does not exist"
-            raise TengenError(f"{file} {what}; expected an SGF or PDN file")
+            raise TengenError(f"{file} {what}; expected an SGF, PDN or PGN file")
     tallies: dict[str, Tally] = {}
     faults: list[Fault] = []
     broken: list[TengenError] = []
