@@ -310,6 +310,18 @@ def test_places_that_cannot_be_written_or_read(folder: Path, monkeypatch: pytest
             load_checkpoint(folder)
 
 
+def test_others_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        save_checkpoint(tmp_path, lived_in(GAME), game=GAME)
+    finally:
+        os.umask(before)
+    assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {
+        "weights.safetensors": 0o640,
+        "state.json": 0o640,
+    }
+
+
 def test_atomic_write_replaces_whole_files_and_makes_folders(tmp_path: Path) -> None:
     file = tmp_path / "a" / "b" / "file"
     for data in (b"first", b"", b"the second, longer"):

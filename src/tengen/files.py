@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,15 +23,15 @@ def atomic_write_bytes(path: Path | str, data: bytes) -> None:
         with disk_faults(path, "write"), open(path, "wb", buffering=0) as device:
             device.write(data)
         return
-    with atomic_path(path) as temporary, open(temporary, "xb") as file:
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
         file.write(data)
 
 
 @contextlib.contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
-    """A name that is not taken, to write a file under; it becomes `path` when the block ends well.
+    """The name of an empty file to be written to or replaced; it becomes `path` when the block ends well.
 
-    Then as `atomic_write_bytes`, for libraries that write files themselves.
+    Else as `atomic_write_bytes`; for libraries that write files themselves.
     """
     path = Path(path)
     if path.is_symlink():
@@ -39,9 +40,12 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            with open(temporary, "xb") as file:
+                mode = os.stat(file.fileno()).st_mode  # as the user's umask has it
             yield temporary
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
+            os.chmod(temporary, stat.S_IMODE(mode))
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):
