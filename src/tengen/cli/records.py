@@ -21,10 +21,10 @@ def add_parser(subparsers: Any) -> None:
     check = actions.add_parser(
         "check",
         help="replay every game and report the first fault of each bad one",
-        description="Replay every game of SGF (Go), PDN (checkers) and PGN (chess) files, gzipped or not. Says "
-        "how many games there are, can be read and are legal, and the first fault of each bad one. Exit code 0 "
-        "when every file could be read to its end, even if some of its games are bad; 2 when one could not, "
-        "or holds no game that can be read; 1 when the machine refused.",
+        description="Replay every game of SGF (Go), PDN (checkers) and PGN (chess) files, gzipped or not. "
+        "Says how many games there are, can be read and are legal, and the first fault of each bad one. Exit "
+        "code 0 when every file could be read to its end, even if some of its games are bad; 2 when one "
+        "could not, or holds no game that can be read; 1 when the machine refused.",
     )
     check.add_argument("files", metavar="FILE", nargs="+", help="a .sgf, .pdn or .pgn file, also .sgf.gz ...")
     check.add_argument(
