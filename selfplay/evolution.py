@@ -140,7 +140,16 @@ def train(
 
 
 def genome_size(config: EvolutionConfig) -> int:
-    """Weights of an individual."""
+    """Weights of an individual. Raises TengenError where it cannot play the game."""
+    if config.network.name == "hand":
+        from tengen.agents.minimax.searcher import default_params
+
+        return len(default_params(make_game(config.game), "hand"))
+    if config.network.name == "search":
+        from tengen.agents.mcts.tuning import CONSTANTS, middle_of
+
+        middle_of(config.network.agent, make_game(config.game))
+        return len(CONSTANTS)
     if config.network.name == "conv":
         from tengen.networks.population import conv_population
 

@@ -28,9 +28,12 @@ class KingConfig(ConfigModel):
 
 
 class EvolvedNetworkConfig(ConfigModel):
-    """What evolves: a checkers network of the papers, or a small convolutional one for any game."""
+    """What evolves: a network of the papers, a convolutional one for any game, or a few numbers."""
 
-    name: Literal["blondie1999", "blondie2001", "conv"] = "blondie2001"
+    name: Literal["blondie1999", "blondie2001", "conv", "hand", "search"] = "blondie2001"
+    """hand: the weights of the hand-written evaluation; search: the constants of tree search."""
+    agent: str = "mcts?sims=100"
+    """search only: an mcts agent string, whose constants are the middle."""
     channels: Annotated[int, Field(ge=1, le=1024)] = 16
     """conv only."""
     layers: Annotated[int, Field(ge=1, le=100)] = 4
@@ -160,7 +163,7 @@ class EvolutionConfig(RunConfig):
                 f"population: {self.population} is odd; {self.strategy.name} needs pairs "
                 "(of parent and child, or of mirrored steps)"
             )
-        if self.network.name != "conv" and self.game != "checkers":
+        if self.network.name.startswith("blondie") and self.game != "checkers":
             raise ValueError(
                 f"network.name: {self.network.name} plays checkers only, not {self.game}; conv plays any game"
             )

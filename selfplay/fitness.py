@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tengen.agents.minimax.blondie import pack
-from tengen.agents.minimax.searcher import Limits, Searcher
+from tengen.agents.minimax.searcher import Limits, Searcher, scaled_params
 from tengen.envs.game import Game
 from tengen.envs.registry import make_game
 from tengen.selfplay.evolution_config import EvolutionConfig
@@ -41,10 +41,7 @@ class SearchArena:
 
     def play(self, players: Population, jobs: Jobs, seed: int) -> Results:
         """See `Arena.play`."""
-        name = self.config.network.name
-        params = {
-            int(i): pack(name, players.weights[i], float(players.kings[i])) for i in np.unique(jobs[:, :2])
-        }
+        params = {int(i): self._params(players, int(i)) for i in np.unique(jobs[:, :2])}
         marks = {player: self._met + k for k, player in enumerate(params)}
         self._met += len(params)
         out = np.empty((len(jobs), 2), np.int32)
@@ -52,6 +49,12 @@ class SearchArena:
             sides = [(params[i], marks[i]) for i in (first, second)]
             out[j] = self._game(sides, self.openings[opening])
         return out
+
+    def _params(self, players: Population, i: int) -> NDArray[np.float32]:
+        name = self.config.network.name
+        if name == "hand":
+            return scaled_params(self.game, players.weights[i])
+        return pack(name, players.weights[i], float(players.kings[i]))
 
     def _game(self, sides: list[tuple[NDArray[np.float32], int]], opening: Sequence[int]) -> tuple[int, int]:
         game, state = self.game, self.game.new_states(1)
@@ -74,6 +77,10 @@ def make_arena(config: EvolutionConfig, openings: Openings) -> Arena:
         from tengen.selfplay.conv_arena import ConvArena
 
         return ConvArena(config, openings)
+    if config.network.name == "search":
+        from tengen.selfplay.constants_arena import ConstantsArena
+
+        return ConstantsArena(config, openings)
     return SearchArena(config, openings)
 
 

@@ -20,7 +20,7 @@ from tengen.networks.evolved import read_evolved
 from tengen.rundir import checkpoints
 from tengen.selfplay.evolution import breed, chance, genome_size
 from tengen.selfplay.evolution_config import EvolutionConfig, FitnessConfig
-from tengen.selfplay.fitness import RayPlayers, ThreadPlayers
+from tengen.selfplay.fitness import RayPlayers, ThreadPlayers, make_arena
 from tengen.selfplay.hall import Champion, Hall
 from tengen.selfplay.pairing import schedule, scores
 from tengen.selfplay.strategies import Population, make_strategy
@@ -258,3 +258,54 @@ def test_shipped_recipes_load(name: str) -> None:
     config = load_config(name, EvolutionConfig)
     assert genome_size(config) > 1000
     assert json.dumps(config.model_dump(mode="json"))
+
+
+def test_a_bad_constant_of_tree_search_dies_out() -> None:
+    """Exploring without end is worse than the written constant, at Connect Four with 60 games a move."""
+    config = EvolutionConfig.model_validate(
+        {
+            "game": "connect4",
+            "population": 4,
+            "network": {"name": "search", "agent": "mcts?sims=60"},
+            "fitness": {"games": 4, "paired": True, "chunk": 4},
+        }
+    )
+    weights = np.zeros((4, genome_size(config)), np.float32)
+    weights[2:, 0] = 8.0  # c_uct times 3,000
+    jobs = schedule(config.fitness, everyone(4), 0, 1, np.random.default_rng(1))
+    jobs = jobs[(jobs[:, 0] < 2) != (jobs[:, 1] < 2)]
+    arena = make_arena(config, [[]])
+    results = arena.play(Population(weights, np.full(4, 2, np.float32)), jobs, 5)
+    points = scores(FitnessConfig(loss=-1), everyone(4), jobs, results)
+    assert points[:2].sum() > points[2:].sum() + 4
+    again = arena.play(Population(weights, np.full(4, 2, np.float32)), jobs, 5)
+    assert (again == results).all()
+
+
+@pytest.mark.parametrize(
+    "game, network", [("connect4", "{name: hand}"), ("connect4", "{name: search, agent: 'mcts?sims=4'}")]
+)
+def test_numbers_that_no_gradient_reaches_evolve_too(tmp_path: Path, game: str, network: str) -> None:
+    file, run = tmp_path / "numbers.yaml", tmp_path / "run"
+    file.write_text(
+        f"kind: evolution\ngame: {game}\npopulation: 4\nnetwork: {network}\nstop: {{updates: 2}}\n"
+        "strategy: {name: snes}\nfitness: {games: 1, depth: 2}\n"
+    )
+    assert cli.main(["train", str(file), "--run", str(run)]) == 0
+    made = make_game(game)
+    agent = make_agent(f"evolved:{run}/latest", made, seed=1)
+    agent.start(made, 1)
+    assert 0 <= agent.choose(made.new_states(1), np.zeros(1, np.int32))[0] < 7
+
+
+def test_benchmarks_answer_with_their_figures(recipe: Path, capsys) -> None:
+    def figures(*arguments: str) -> dict[str, float]:
+        assert cli.main(["bench", *arguments]) == 0
+        return dict(json.loads(capsys.readouterr().out.splitlines()[-1])["figures"])
+
+    evolution = figures("evolution", "--recipe", str(recipe), "--generations", "1", "--threads", "1")
+    assert evolution["generations_per_hour"] > 0 and 0 < evolution["turns"] <= 12
+    minimax = figures("minimax", "--seconds", "0.05", "--depth", "2")
+    assert minimax["per_second"] > 0 and minimax["evaluation_us"] > 0
+    population = figures("population", "--recipe", "evolve-connect4", "--population", "4", "--seconds", "0.1")
+    assert population["ratio"] > 0 and population["weights"] > 10_000

@@ -7,7 +7,7 @@ import numpy as np
 
 from tengen.agents.base import Agent
 from tengen.agents.minimax.agent import MinimaxAgent
-from tengen.agents.minimax.searcher import MAX_DEPTH, Limits, evaluations_of
+from tengen.agents.minimax.searcher import MAX_DEPTH, Limits, evaluations_of, scaled_params
 from tengen.envs.game import Game
 from tengen.errors import TengenError
 from tengen.words import did_you_mean
@@ -66,7 +66,11 @@ def evolved_agent(spec: "AgentSpec", game: Game, seed: int) -> Agent:
         from tengen.agents.population import champion_agent
 
         return champion_agent(spec, game, evolved, seed)
-    known = [key for key, part in evaluations_of(game).items() if not part.of_itself]
+    if name == "search":
+        from tengen.agents.mcts.tuning import tuned_agent
+
+        return tuned_agent(str(evolved.network["agent"]), game, evolved.weights, seed, name=spec.text)
+    known = [key for key, part in evaluations_of(game).items() if key == "hand" or not part.of_itself]
     if name not in known:
         raise TengenError(
             f"{evolved.folder}: network '{name}' cannot play {game.name}; it takes {', '.join(known)}"
@@ -76,15 +80,20 @@ def evolved_agent(spec: "AgentSpec", game: Game, seed: int) -> Agent:
             f"agent '{spec.text}': sims is for convolutional champions; take depth, nodes or time"
         )
     from tengen.agents.minimax.blondie import SCALE, pack
+    from tengen.networks.blondie_layout import LAYOUTS
 
     limits = limits_of(spec, depth=evolved.depth)
+    if name == "hand":
+        params = scaled_params(game, evolved.weights)
+    else:
+        params = pack(name, evolved.weights, evolved.king)
     return MinimaxAgent(
         spec.text,
         game,
         name,
         limits,
         seed=seed,
-        params=pack(name, evolved.weights, evolved.king),
+        params=params,
         table_bits=20 if limits.nodes or limits.seconds or limits.depth > 8 else 16,
-        scale=SCALE,
+        scale=SCALE if name in LAYOUTS else 3000.0,
     )

@@ -118,6 +118,17 @@ def default_params(game: Game, evaluation: str) -> NDArray[np.float32]:
     return np.array(getattr(importlib.import_module(part.module), part.params), np.float32)
 
 
+def scaled_params(game: Game, weights: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The hand-written evaluation's parameters, each times exp of a weight; 0 leaves it as it is written.
+
+    Raises TengenError where there are more or fewer weights than parameters.
+    """
+    middle = default_params(game, "hand")
+    if weights.shape != middle.shape:
+        raise TengenError(f"the evaluation of {game.name} has {len(middle)} weights, got {weights.shape}")
+    return (middle * np.exp(np.asarray(weights, np.float64))).astype(np.float32)
+
+
 @lru_cache(maxsize=64)
 def kernel_for(family: str, evaluation: str) -> Kernel:
     """The search compiled for a game and an evaluation."""
