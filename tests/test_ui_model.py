@@ -203,7 +203,7 @@ def test_byo_yomi_gives_a_period_back_for_a_move_within_it() -> None:
 
 @pytest.mark.parametrize("text", ["", "ten", "0", "10m+", "5x30", "10m+3x", "-1m", "0s+0s", "1m+5s+3s"])
 def test_a_clock_that_is_not_understood_is_told_with_what_would_be(text: str) -> None:
-    with pytest.raises(TengenError, match="clock.*10m"):
+    with pytest.raises(TengenError, match=r"clock.*10m"):
         parse_control(text)
 
 
@@ -429,12 +429,18 @@ def test_an_unfinished_game_is_offered_until_it_is_over(tmp_path: Path) -> None:
     game = session("go5", "C3", "B2")
     saver = AutoSave(game.game, tmp_path, "go5-x-999999999")
     saver.write(session_json(game, 0.0), record_text(game), game.is_over)
-    assert saver.record.read_text().startswith("(;") and not list(tmp_path.glob(".*"))
+    assert saver.record.read_text().startswith("(;") and not list(tmp_path.glob("*.tmp"))
+    assert unfinished(make_game("go5"), tmp_path) == []  # it is being played
+    saver.close()
     (kept,) = unfinished(make_game("go5"), tmp_path)
     assert kept.turns == 2 and unfinished(make_game("go9"), tmp_path) == []
-    (tmp_path / "go5-y-1.json").write_text(kept.text)  # another program, which is alive, plays this one
-    (tmp_path / "go5-z-999999998.json").write_text("{")
+    (tmp_path / "go5-z.json").write_text("{")
     assert [found.path for found in unfinished(make_game("go5"), tmp_path)] == [kept.path]
+    again = AutoSave(game.game, tmp_path, saver.name)  # somebody goes on with it
+    again.write(kept.text, record_text(game), False)
+    assert unfinished(make_game("go5"), tmp_path) == []
+    again.close()
+    assert len(unfinished(make_game("go5"), tmp_path)) == 1
     game.resign(1)
     saver.write(session_json(game, 0.0), record_text(game), game.is_over)
     assert unfinished(make_game("go5"), tmp_path) == [] and "RE[B+R]" in saver.record.read_text()
@@ -445,7 +451,7 @@ def test_an_unfinished_game_is_offered_until_it_is_over(tmp_path: Path) -> None:
 
 
 def test_a_review_names_the_moves_that_cost_most_for_who_made_them() -> None:
-    """Black stands at 60 %, blunders to 20 %; White gives back 30 points of these; Black's last move is best."""
+    """Black stands at 60 %, blunders to 20 %; White gives back 30 points; Black's last move is the best."""
     game = session("go5", "C3", "B2", "D4")
     line = game.tree.path()
     findings = [Finding(0.2, "D3"), Finding(0.6, "A1"), Finding(0.0, "D4")]

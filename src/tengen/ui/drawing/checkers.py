@@ -47,7 +47,8 @@ class CheckersBoard(Board):
         if scene.cursor is not None:
             x, y = self.corner(scene.cursor, scale, scene.flipped)
             for row in range(scale.high):
-                canvas.put(x, y + row, "▌", BLUE)
+                if row:  # the number stands above
+                    canvas.put(x, y + row, "▌", BLUE)
                 canvas.put(x + scale.wide - 1, y + row, "▐", BLUE)
         return canvas
 

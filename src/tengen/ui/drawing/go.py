@@ -140,7 +140,7 @@ class GoBoard(Board):
     def _marks(self, canvas: Canvas, scene: Scene, scale: Scale) -> None:
         for cell in scene.last[-1:]:
             x, y = self.center(cell, scale)
-            if scale.high == 1:
+            if scale.high == 1 or self.letters:
                 canvas.put(x - 1, y, "(", LAST, bold=True)
                 canvas.put(x + 1, y, ")", LAST, bold=True)
             elif scale.high >= 4:

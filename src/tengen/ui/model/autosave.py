@@ -1,11 +1,14 @@
 """A game kept on disk after every move, so that whoever dies, it goes on."""
 
+import contextlib
+import fcntl
+import itertools
 import json
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tengen.envs.game import Game
 from tengen.errors import TengenError
@@ -84,15 +87,20 @@ class Kept:
     text: str
 
 
+_count = itertools.count(1)
+
+
 class AutoSave:
     """One game's files: NAME.json to go on from, and a record that other programs read."""
 
     def __init__(self, game: Game, folder: Path | None = None, name: str | None = None) -> None:
         self.folder = folder or games_folder()
-        stamp = time.strftime("%Y%m%d-%H%M%S")
+        stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{next(_count):02d}"
         base = "".join(letter if letter.isalnum() else "-" for letter in game.name)
         self.name = name or f"{base}-{stamp}-{os.getpid()}"
         self.suffix = game_suffix(game)
+
+        self._lock: IO[bytes] | None = None  # held as long as this program plays the game
 
     @property
     def record(self) -> Path:
@@ -109,22 +117,30 @@ class AutoSave:
         atomic_write_text(self.record, record)
         if is_over:
             self.state.unlink(missing_ok=True)
+            self.close()
         else:
             atomic_write_text(self.state, state)
+            if self._lock is None:
+                self._lock = _locked(self.state)
 
-    def forget(self) -> None:
-        """Take the game out of the list of unfinished ones; the record stays."""
-        self.state.unlink(missing_ok=True)
+    def close(self) -> None:
+        """Let another program go on with the game."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+            with contextlib.suppress(OSError):
+                _lock_of(self.state).unlink(missing_ok=True)
 
 
 def unfinished(game: Game, folder: Path | None = None) -> list[Kept]:
     """Unfinished games of this kind that no running program plays, the newest first."""
     found = []
     for path in (folder or games_folder()).glob("*.json"):
-        pid = path.stem.rpartition("-")[2]
-        if pid.isdigit() and int(pid) != os.getpid() and _is_alive(int(pid)):
-            continue
         try:
+            lock = _locked(path)
+            if lock is None:
+                continue
+            lock.close()
             text = path.read_text()
             data = json.loads(text)
             if data["game"] == game.name and not data["is_over"] and len(data["parents"]) > 1:
@@ -134,11 +150,16 @@ def unfinished(game: Game, folder: Path | None = None) -> list[Kept]:
     return sorted(found, key=lambda kept: -kept.when)
 
 
-def _is_alive(pid: int) -> bool:
+def _lock_of(state: Path) -> Path:
+    return state.with_name(f".{state.stem}.lock")
+
+
+def _locked(state: Path) -> IO[bytes] | None:
+    """A lock on a game, which falls with the program that holds it; None where another one does."""
+    file = open(_lock_of(state), "ab")  # noqa: SIM115 - open as long as the game is played
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return True
-    return True
+        file.close()
+        return None
+    return file

@@ -18,7 +18,6 @@ class TengenApp(App[int]):
 
     ENABLE_COMMAND_PALETTE = False
     TITLE = "Tengen"
-    CSS = "Screen { background: $background; }"
     BINDINGS = []  # noqa: RUF012 - every key goes through Keys
 
     def __init__(

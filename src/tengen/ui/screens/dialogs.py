@@ -116,7 +116,7 @@ class Choice(ModalScreen[int | None]):
 class Help(ModalScreen[None]):
     """Every key."""
 
-    DEFAULT_CSS = f"Help {{ {BOX} & VerticalScroll {{ width: 76; height: auto; max-height: 20; }} }}"
+    DEFAULT_CSS = f"Help {{ {BOX} & VerticalScroll {{ width: 76; height: auto; max-height: 68vh; }} }}"
     BINDINGS = [Binding("escape,question_mark,q,f1,enter,space", "leave", show=False)]  # noqa: RUF012
 
     def __init__(self, keys: Keys) -> None:
@@ -144,7 +144,7 @@ class Help(ModalScreen[None]):
         for name, action in ACTIONS.items():
             if action.group != group:
                 group = action.group
-                grid.add_row("", Text(group, style="bold underline"))
+                grid.add_row(Text(group, style="bold #d9822b"), "")
             grid.add_row(" ".join(show_key(key) for key in self._keys.of_action[name]), Text(action.words))
         return grid
 

@@ -323,6 +323,7 @@ class Table:
         self._cancel()
         self.session = session
         if self.autosave is not None:
+            self._saver.do(self.autosave.close)
             self.autosave = AutoSave(self.game, self.autosave.folder, kept.path.stem)
         self.say("the game goes on where it was left")
         self.start()
@@ -351,8 +352,7 @@ class Table:
         if self.autosave is not None:
             old = self.autosave
             self.autosave = AutoSave(self.game, old.folder)
-            if self.autosave.name == old.name:
-                self.autosave.name = f"{old.name.rpartition('-')[0]}b-{old.name.rpartition('-')[2]}"
+            self._saver.do(old.close)
 
     def close(self, wait_s: float = 2.0) -> None:
         """Stop everything; what is being written gets its time."""
@@ -361,6 +361,8 @@ class Table:
         for agent in self._opponents.values():
             agent.close_now()
         self._saver.close(wait_s)
+        if self.autosave is not None:
+            self.autosave.close()
 
     # --- analysis ------------------------------------------------------------------------------------------
 
