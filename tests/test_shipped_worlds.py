@@ -7,7 +7,9 @@ from tengen.envs.make_worlds import make_worlds
 from tengen.league.evaluate import evaluate_worlds, evaluation_seed
 
 
-@pytest.mark.parametrize(("world", "name", "least"), [("atari/Pong", "pong", 10)])
+@pytest.mark.parametrize(
+    ("world", "name", "least"), [("atari/Pong", "pong", 10), ("atari/Breakout", "breakout", 100)]
+)
 def test_a_shipped_network_wins(world: str, name: str, least: float) -> None:
     worlds = make_worlds(world, 1, seed=evaluation_seed(3))
     try:
