@@ -182,6 +182,15 @@ def test_a_multi_jump_is_one_search_and_the_same_on_any_board() -> None:
     assert together.tolist() == apart
 
 
+def test_a_search_does_not_depend_on_those_before_it() -> None:
+    game = make_game("checkers")
+    searcher, params = Searcher(game, "hand", table_bits=8), default_params(game, "hand")
+    positions = random_positions(game, 8, 120, seed=9)
+    once = [searcher.find(p, params, Limits(depth=6)) for p in positions]
+    again = [searcher.find(p, params, Limits(depth=6)) for p in reversed(positions)]
+    assert once == again[::-1]
+
+
 def test_equal_moves_are_drawn_by_the_seed() -> None:
     game = make_game("checkers")
     start, slot = game.new_states(1), np.zeros(1, np.int32)

@@ -168,8 +168,6 @@ class Searcher:
         self.stack = new_stack(table_bits)
         self._moves = moves_of(game.family)
         self._kernel = kernel_for(game.family, evaluation)
-        self._searches = 0
-        self._salt = 0
 
     def find(
         self,
@@ -216,10 +214,9 @@ class Searcher:
         self, state: States, limits: Limits, tie_seed: int | None, keep_table: bool, player: int
     ) -> None:
         s, r = self.stack, self.stack.registers
-        if not keep_table:
-            self._searches += 1
-            self._salt = self._searches
-        s.salts[0] = np.uint64((self._salt * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF)
+        if not keep_table:  # what other searches left could decide which of two lines finds a repetition
+            s.table[:] = 0
+        s.salts[0] = GOLDEN
         s.salts[1] = np.uint64(((player + 1) * 0xD6E8FEB86659FD93) & 0xFFFFFFFFFFFFFFFF)
         self._moves.load(state, s.words[0])
         s.killers[:] = -1
