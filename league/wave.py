@@ -66,7 +66,7 @@ def play_wave(
         agent, turn = agents[index], live[mover == index]
         if (most := agent.batch(len(turn))) < len(turn):  # those that are furthest behind
             turn = np.sort(turn[np.argsort(seats.length[turn], kind="stable")[:most]])
-        part = seats.states[turn]
+        part = seats.at(turn)
         if agent.needs_history:
             for slot in turn:
                 agent.follow(int(slot), start, seats.played[slot, : seats.length[slot]].tolist())
@@ -127,6 +127,7 @@ class _Seats:
         self.game = game
         self.boards = list(boards)
         self.states = game.new_states(count)
+        self._words = self.states.view(np.uint64).reshape(count, -1)  # the same memory, quicker to copy
         self.agent_of = np.zeros((count, 2), np.int64)  # [slot, player] -> index into agents
         self.length = np.zeros(count, np.int64)  # plies so far
         self.played = np.zeros((count, 64), np.int32)
@@ -146,9 +147,13 @@ class _Seats:
         self.played[slot, :plies], self.seconds[slot, :plies] = board.opening, 0
         self.length[slot] = plies
 
+    def at(self, slots: Ints) -> States:
+        """A copy of the states at some slots."""
+        return self._words[slots].view(self.states.dtype)[:, 0]
+
     def note(self, slots: Ints, states: States, actions: Ints, took: float) -> None:
         """A ply at some slots."""
-        self.states[slots] = states
+        self._words[slots] = states.view(np.uint64).reshape(len(slots), -1)
         self.played[slots, self.length[slots]] = actions
         self.seconds[slots, self.length[slots]] = took
         self.length[slots] += 1
@@ -175,7 +180,8 @@ def _choose(
     asked = np.arange(len(slots))
     while len(asked):
         try:
-            actions[asked] = _answer(agent, agent.choose(states[asked], slots[asked]), len(asked))
+            part = states if len(asked) == len(slots) else states[asked]
+            actions[asked] = _answer(agent, agent.choose(part, slots[asked]), len(asked))
             break
         except TengenError as error:
             if not catch or not hasattr(error, "kind"):

@@ -14,6 +14,8 @@ Talk = Generator[tuple[EngineProcess, float], None, T]
 
 def together(talks: Sequence[Talk[T]]) -> list[T]:
     """Hold all conversations side by side to their ends; what they return, in their order."""
+    if len(talks) == 1:
+        return [alone(talks[0])]
     results: dict[int, T] = {}
     waiting: dict[int, tuple[EngineProcess, float]] = {}
     due = list(range(len(talks)))
@@ -38,7 +40,19 @@ def together(talks: Sequence[Talk[T]]) -> list[T]:
 
 def alone(talk: Talk[T]) -> T:
     """Hold one conversation to its end."""
-    return together([talk])[0]
+    try:
+        while True:
+            process, deadline = next(talk)
+            while True:
+                left = deadline - time.monotonic()
+                pump([process], max(0.0, left))
+                if process.has_news or left <= 0:
+                    break
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        talk.close()
 
 
 def next_line(process: EngineProcess, deadline: float, doing: str) -> Talk[str]:
