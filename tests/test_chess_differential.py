@@ -113,6 +113,12 @@ def test_random_games() -> None:
     assert endings["material"] and endings["repetition"] + endings["quiet"] and sum(endings.values()) == 20
 
 
+@pytest.mark.slow
+def test_a_hundred_thousand_positions_of_random_games() -> None:
+    endings = compare(Chess(), [chess.STARTING_FEN] * 300, 1000)
+    assert sum(endings.values()) == 300 and len(endings) == 6
+
+
 SMALL = [
     "4k3/8/8/8/8/8/3BB3/4K3 w - - 0 1",
     "4k3/4p3/8/8/8/8/4P3/4K3 w - - 0 1",

@@ -1,8 +1,11 @@
 """Chess counted: published numbers of move sequences, from the positions that find most mistakes."""
 
+import json
+
 import numpy as np
 import pytest
 
+from tengen.cli import main
 from tengen.envs.chess import Chess
 from tengen.envs.chess.bitboards import pack
 from tengen.envs.chess.moves import MOST_MOVES, count_moves, list_moves
@@ -92,3 +95,23 @@ def test_counting_is_listing_in_the_position_with_most_moves_and_with_few(fen: s
     moves = listed(state)
     assert len(set(moves)) == len(moves) == count_moves(pack(state["board"][0]))
     assert len(moves) in (218, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fen", "depth", "nodes"),
+    [
+        (next(iter(STANDARD)), 7, 3_195_901_860),
+        ("8/2p5/3p4/KP5r/1R3p1k/8/4P1P1/8 w - - 0 1", 7, 178_633_661),
+        ("r3k2r/Pppp1ppp/1b3nbN/nP6/BBP1P3/q4N2/Pp1P2PP/R2Q1RK1 w kq - 0 1", 6, 706_045_033),
+    ],
+)
+def test_standard_positions_one_ply_deeper(fen: str, depth: int, nodes: int) -> None:
+    assert game.perft(game.from_text(fen), depth)[-1] == nodes
+
+
+def test_the_benchmark_counts_both_sides(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "rules", "--game", "chess", "--seconds", "0.01"]) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])["figures"]
+    assert figures["nodes"] == 119_060_324 + 193_690_690
+    assert figures["ratio"] == pytest.approx(figures["per_second"] / figures["peer_per_second"])
