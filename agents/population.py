@@ -1,12 +1,15 @@
-"""A convolutional champion of evolution as an agent: its policy alone, or tree search by it."""
+"""How convolutional individuals of evolution choose: by policy, one ply ahead by value, or by tree search."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tengen.agents.base import Agent
-from tengen.envs.game import Game
+from tengen.envs.game import Game, Ints, States
 from tengen.errors import TengenError
 from tengen.networks.evolved import Evolved
-from tengen.networks.population import ChampionNetwork, conv_population
+from tengen.networks.population import ChampionNetwork, PopulationEvaluator, conv_population
 
 if TYPE_CHECKING:
     from tengen.agents.registry import AgentSpec
@@ -30,7 +33,96 @@ def champion_agent(spec: "AgentSpec", game: Game, evolved: Evolved, seed: int) -
         )
     champion = ChampionNetwork(network, evolved.weights)
     simulations = whole_option(spec, "sims", 0, 0, 1_000_000)
+    if not simulations and evolved.player == "value":
+        return OnePlyAgent(spec.text, game, PopulationEvaluator(network, evolved.weights[None]))
     if not simulations:
         return PolicyAgent(spec.text, game, champion, 0.0, seed)
     config = SearchConfig(simulations=simulations, considered=16)
     return MctsAgent(spec.text, game, NetworkLeaves(champion), config, seed=seed)
+
+
+class OnePlyAgent(Agent):
+    """Plays the action after which a convolutional individual values its position highest."""
+
+    def __init__(self, name: str, game: Game, evaluator: PopulationEvaluator) -> None:
+        self.name = name
+        self.game = game
+        self.evaluator = evaluator
+
+    def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
+        whose = np.zeros(len(states), np.int64)
+        return best_by_value(self.game, self.evaluator, states, whose)
+
+
+class Groups(NamedTuple):
+    """Positions in groups of at most `size` of one individual; who has many positions has several groups."""
+
+    people: NDArray[np.int64]  # [G] whose group it is
+    size: int
+    group: NDArray[np.int64]  # [B] of each position
+    place: NDArray[np.int64]  # [B] within its group
+
+
+def in_groups(whose: NDArray[np.int64]) -> Groups:
+    """Groups that leave little room empty, where a group costs about as much as a position more in each."""
+    order = np.argsort(whose, kind="stable")
+    people, counts = np.unique(whose, return_counts=True)
+    costs = [(-(-counts // size)).sum() * (size + 1) for size in range(1, counts.max() + 1)]
+    size = int(np.argmin(costs)) + 1
+    groups = -(-counts // size)
+    rank = np.arange(len(whose)) - np.repeat(np.cumsum(counts) - counts, counts)  # within its individual
+    group, place = np.empty(len(whose), np.int64), np.empty(len(whose), np.int64)
+    group[order] = np.repeat(np.cumsum(groups) - groups, counts) + rank // size
+    place[order] = rank % size
+    return Groups(np.repeat(people, groups), size, group, place)
+
+
+def evaluated(
+    game: Game, evaluator: PopulationEvaluator, states: States, whose: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Logits [B, A] and values [B] of states, each by the individual that it belongs to."""
+    observations = game.new_observation(len(states))
+    game.observe(states, observations)
+    groups = in_groups(whose)
+    few = evaluator.only(groups.people)
+    buffer = few.buffer(groups.size)
+    buffer[groups.place, :, :, groups.group] = observations.transpose(0, 2, 3, 1)
+    logits, values = few.evaluate(buffer)
+    return logits[groups.group, groups.place], values[groups.group, groups.place]
+
+
+def best_by_policy(
+    game: Game,
+    evaluator: PopulationEvaluator,
+    states: States,
+    whose: NDArray[np.int64],
+    temperature: float,
+    rng: np.random.Generator,
+) -> NDArray[np.int32]:
+    """The likeliest legal actions [B], or samples at a temperature."""
+    legal = game.new_mask(len(states))
+    game.legal_mask(states, legal)
+    logits, _ = evaluated(game, evaluator, states, whose)
+    if temperature > 0:
+        logits = logits / np.float32(temperature) + rng.gumbel(size=logits.shape).astype(np.float32)
+    return np.where(legal, logits, -np.inf).argmax(1).astype(np.int32)
+
+
+def best_by_value(
+    game: Game, evaluator: PopulationEvaluator, states: States, whose: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """The actions [B] after which the individual likes its position best; finished games count in full."""
+    legal = game.new_mask(len(states))
+    game.legal_mask(states, legal)
+    parents, actions = np.nonzero(legal)
+    children = states[parents]
+    game.step(children, actions.astype(np.int32))
+    _, values = evaluated(game, evaluator, children, whose[parents])
+    movers = states["to_play"][parents]
+    results = np.zeros((len(children), 2), np.float32)
+    game.returns(children, results)
+    mine = np.where(children["to_play"] == movers, values, -values)
+    mine = np.where(children["terminal"], 2 * results[np.arange(len(children)), movers], mine)
+    scores = np.full(legal.shape, -np.inf, np.float32)
+    scores[parents, actions] = mine
+    return scores.argmax(1).astype(np.int32)

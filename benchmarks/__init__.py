@@ -20,6 +20,7 @@ BENCHES = {
     "atari-worlds": "tengen.benchmarks.atari_worlds:compare_worlds",
     "memory": "tengen.benchmarks.memory:run",
     "replay": "tengen.benchmarks.replay:run",
+    "ui": "tengen.benchmarks.ui:run",
     "minimax": "tengen.benchmarks.minimax:run",
     "evolution": "tengen.benchmarks.evolution:run",
     "population": "tengen.benchmarks.population:run",

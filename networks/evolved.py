@@ -25,6 +25,7 @@ class Evolved:
     king: float
     depth: int
     generation: int
+    player: str = "policy"  # how a convolutional one plays
 
 
 def read_evolved(path: Path | str, game: str | None = None) -> Evolved:
@@ -47,6 +48,7 @@ def read_evolved(path: Path | str, game: str | None = None) -> Evolved:
             king=float(evolved["king"]),
             depth=int(evolved["depth"]),
             generation=int(state["step"]),
+            player=str(evolved.get("player", "policy")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise TengenError(f"{folder / STATE}: lacks {error}; the checkpoint is damaged") from error

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tengen.errors import MachineError
 from tengen.selfplay.evolution_config import EvolutionConfig
-from tengen.selfplay.strategies import Arrays, Population, Strategy
+from tengen.selfplay.strategies import Arrays, Floats, Population, Strategy
 
 ADAM = (0.9, 0.999, 1e-8)
 
@@ -75,6 +75,11 @@ class Distribution:
     def learn(self, fitness: NDArray[np.float64]) -> None:
         """The strategy's own step."""
         raise NotImplementedError
+
+    def champion(self, population: Population, fitness: NDArray[np.float64]) -> tuple[Floats, float, float]:
+        """The centre: among samples the best is mostly the luckiest. Its score is the mean of theirs."""
+        centre = self.population(self.centre[None])
+        return centre.weights[0], float(centre.kings[0]), float(fitness[np.isfinite(fitness)].mean())
 
     def arrays(self) -> Arrays:
         """Centre, step sizes and what else the strategy remembers."""

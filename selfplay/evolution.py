@@ -77,10 +77,8 @@ def breed(
     results = players.play(hall.beside(population), jobs, config.seed + generation)
     fitness = scores(config.fitness, alive, jobs, results)
     strategy.tell(fitness, rng)
-    best = int(fitness.argmax())
-    champion = Champion(
-        population.weights[best], float(population.kings[best]), float(fitness[best]), generation
-    )
+    weights, king, score = strategy.champion(population, fitness)
+    champion = Champion(weights, king, score, generation)
     return Bred(population, alive, fitness, results, champion)
 
 

@@ -43,6 +43,7 @@ def save(saved: SavedEvolution, run: RunDir, mark: bool = False) -> None:
             "network": config.network.model_dump(),
             "king": champion.king,
             "depth": config.fitness.depth,
+            "player": config.fitness.player,
             "score": champion.score,
         },
         "step": saved.clock.update,

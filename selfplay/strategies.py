@@ -32,6 +32,9 @@ class Strategy(Protocol):
     def tell(self, fitness: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Their scores [P], more is better; -inf for one that was not played."""
 
+    def champion(self, population: Population, fitness: NDArray[np.float64]) -> tuple[Floats, float, float]:
+        """Whom to play by after `tell`: weights [N], king and score."""
+
     def arrays(self) -> Arrays:
         """All that it is, between `tell` and `ask`."""
 
@@ -99,6 +102,11 @@ class SelfAdaptive:
         kept = np.resize(kept, parents)
         self.weights, self.kings = self._all.weights[kept], self._all.kings[kept]
         self.sigmas = self._sigmas[kept]
+
+    def champion(self, population: Population, fitness: NDArray[np.float64]) -> tuple[Floats, float, float]:
+        """The individual with the best score."""
+        best = int(fitness.argmax())
+        return population.weights[best], float(population.kings[best]), float(fitness[best])
 
     def arrays(self) -> Arrays:
         """The parents, the best first."""

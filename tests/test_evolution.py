@@ -158,6 +158,9 @@ def test_weights_that_are_not_numbers_are_dropped_and_counted() -> None:
             assert fitness[3] == -np.inf
             self.inner.tell(fitness, rng)
 
+        def champion(self, *played: object) -> object:
+            return self.inner.champion(*played)  # type: ignore[arg-type]
+
     players = ThreadPlayers(config, [[]])
     found = breed(config, Spoilt(), Hall(config.hall, genome_size(config)), players, 1, 1)  # type: ignore[arg-type]
     players.close()

@@ -7,10 +7,11 @@ from torch.func import vmap
 
 from tengen import cli
 from tengen.agents.policy import PolicyAgent
+from tengen.agents.population import in_groups
 from tengen.agents.registry import make_agent
 from tengen.envs.registry import make_game
 from tengen.networks.population import ChampionNetwork, PopulationEvaluator, conv_population
-from tengen.selfplay.conv_arena import ConvArena, in_groups
+from tengen.selfplay.conv_arena import ConvArena
 from tengen.selfplay.evolution import genome_size
 from tengen.selfplay.evolution_config import EvolutionConfig
 from tengen.selfplay.pairing import schedule
@@ -112,7 +113,8 @@ def test_a_convolutional_run_breeds_a_champion_that_plays_and_searches(tmp_path)
     file = tmp_path / "conv.yaml"
     file.write_text(
         "kind: evolution\ngame: connect4\npopulation: 4\nnetwork: {name: conv, channels: 4, layers: 2}\n"
-        "strategy: {name: snes}\nfitness: {games: 2, openings: random, paired: true}\nstop: {updates: 2}\n"
+        "strategy: {name: snes}\nstop: {updates: 2}\n"
+        "fitness: {games: 2, openings: random, paired: true, player: value}\n"
         "evaluation: {every: 2, games: 4, opponents: [random]}\nsnapshot_every: 2\n"
     )
     run = tmp_path / "run"
