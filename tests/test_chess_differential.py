@@ -10,7 +10,7 @@ import pytest
 from tengen.envs.chess import Chess
 from tengen.envs.chess.actions import MOVE_OF
 from tengen.envs.chess.bitboards import pack
-from tengen.envs.chess.moves import is_check
+from tengen.envs.chess.masks import is_check
 from tengen.envs.chess.rules import position_hash
 from tengen.envs.game import States
 from tengen.envs.registry import make_game

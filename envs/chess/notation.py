@@ -9,7 +9,7 @@ import numpy as np
 from tengen.envs.chess import rules
 from tengen.envs.chess.actions import ACTIONS, move_of
 from tengen.envs.chess.bitboards import OWN, PAWNS, U, pack
-from tengen.envs.chess.moves import is_check
+from tengen.envs.chess.masks import is_check
 from tengen.envs.chess.text import LETTERS, NAMES, SIDES, pieces_of, printable, square_name, to_text
 from tengen.envs.game import States
 from tengen.errors import IllegalMove

@@ -29,14 +29,8 @@ from tengen.envs.chess.bitboards import (
     kings_of,
     square_of,
 )
-from tengen.envs.chess.moves import (
-    MOST_MOVES,
-    advance,
-    count_moves,
-    en_passant_captors,
-    is_check,
-    list_moves,
-)
+from tengen.envs.chess.masks import en_passant_captors, is_check
+from tengen.envs.chess.moves import MOST_MOVES, advance, count_moves, list_moves
 from tengen.envs.game import COMMON_FIELDS, Bools, Floats, Ints, States
 from tengen.envs.jit import kernel, leaf_kernel
 from tengen.envs.rng import MIX1, MIX2, random_below
