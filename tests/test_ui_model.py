@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tengen.envs import Position, make_game
@@ -398,6 +398,38 @@ def test_a_record_is_played_as_far_as_the_rules_allow(tmp_path: Path) -> None:
     assert words(checkers) == ["11-15", "22-18"]
     file.write_bytes(b"(;SZ[5])")
     assert load_record(game, file) == "" and words(game) == []
+
+
+SEEDS = {
+    "go5": b"(;GM[1]FF[4]SZ[5]KM[6.5]HA[2]AB[bb][dd]PB[x]C[a\\]b];W[cc];B[](;W[aa];B[tt])(;W[ab]C[no];W[ba]))",
+    "checkers": b'[Event "x"]\n[FEN "W:W21-32:B1-12"]\n1. 22-18 {c} 11-15 2. 18x11 (2. x) 8x15 *\n',
+    "connect4": b"# connect4\n4 4 3 5 2 1 7\n",
+}
+
+
+@given(
+    st.sampled_from(sorted(SEEDS)),
+    st.lists(st.tuples(st.integers(0, 10**6), st.binary(max_size=3)), max_size=6),
+)
+@settings(max_examples=300)
+def test_a_mutated_record_is_opened_or_refused_in_a_sentence(
+    tmp_path_factory: pytest.TempPathFactory, name: str, cuts: list[tuple[int, bytes]]
+) -> None:
+    data = SEEDS[name]
+    for at, other in cuts:
+        place = at % (len(data) + 1)
+        data = data[:place] + other + data[place + at // 10**5 % 5 :]
+    file = tmp_path_factory.getbasetemp() / f"mutated-{name}"
+    file.write_bytes(data)
+    game = session(name)
+    before = game.tree
+    try:
+        load_record(game, file)
+    except TengenError as error:
+        assert "\n" not in str(error) and game.tree is before
+    else:
+        assert game.at_tip and game.tree is not before
+        assert record_text(game)
 
 
 def test_a_session_comes_back_from_its_json_with_variations_clocks_and_seats() -> None:

@@ -176,6 +176,8 @@ def test_stepping_looks_without_changing_the_game_and_playing_there_is_a_variati
         assert "looking at turn 1 of 3" in text_of(app)
         await pilot.press("g", "7")
         assert "variation" in text_of(app) and turns(app) == ["D4", "E5", "C3"]
+        await pilot.press("u")  # takes back in the variation first
+        assert app.table.session.tree.current.words == "D4" and turns(app) == ["D4", "E5", "C3"]
         await pilot.press("end")
         assert app.table.session.at_tip
         await pilot.press("home", "]", "C")

@@ -1,6 +1,8 @@
 """`tengen play` on a drawn board."""
 
 import argparse
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from tengen.errors import MachineError, TengenError
@@ -15,14 +17,13 @@ if TYPE_CHECKING:
     from tengen.cli.play import Player
     from tengen.envs.game import Game
 
-SWITCH_S = 0.001  # between Python's threads, so that a search does not hold up a key
+SWITCH_S = 0.002  # between Python's threads, so that a search does not hold up a key
+REPAINTS = 120  # a second, at most: a key waits for half of one on average
 SHOW_S = 0.6  # what a move takes at least where two agents play for somebody to watch
 
 
 def run_board(args: argparse.Namespace, game: "Game", players: "tuple[Player, Player]") -> int:
     """Play until the user leaves."""
-    import sys
-
     clock = GameClock(parse_control(args.clock)) if args.clock else None
     keys = Keys.load()
     notice = ""
@@ -37,12 +38,13 @@ def run_board(args: argparse.Namespace, game: "Game", players: "tuple[Player, Pl
     if args.load:
         notice = load_record(session, args.load)
     left = [] if args.load or args.new else unfinished(game)
+    os.environ.setdefault("TEXTUAL_FPS", str(REPAINTS))  # read when Textual is imported
     from tengen.ui.screens.app import TengenApp
 
     app = TengenApp(
         session,
         keys=keys,
-        network=shipped_network(game),
+        network=shipped_network(game) or _network_of(players),
         autosave=AutoSave(game),
         seed=args.seed,
         least_s=SHOW_S if all(player.spec != "human" for player in players) else 0.0,
@@ -68,6 +70,14 @@ def run_board(args: argparse.Namespace, game: "Game", players: "tuple[Player, Pl
         )
     _farewell(app.table.session, app.table.autosave, args.save)
     return 0
+
+
+def _network_of(players: "tuple[Player, Player]") -> str | None:
+    """The network of a player, for the analysis."""
+    from tengen.agents.registry import parse_agent
+
+    specs = [parse_agent(player.spec) for player in players if player.spec != "human"]
+    return next((spec.target for spec in specs if spec.kind in ("mcts", "policy") and spec.target), None)
 
 
 def _farewell(session: Session, kept: AutoSave | None, saved: str | None) -> None:

@@ -33,21 +33,32 @@ def load_record(session: Session, path: Path | str) -> str:
 
     The players stay. Raises TengenError where there is no game of this kind, and then nothing has changed.
     """
-    game = session.game
-    if game.family == "go":
-        tree, warning = _load_sgf(game, Path(path))
-    elif game.family == "checkers":
-        tree, warning = _load_pdn(game, Path(path))
-    else:
-        games = read_turn_lines(path, game)
-        if not games:
-            raise TengenError(f"{path}: no game in this file")
-        tree, warning = GameTree(game), ""
-        tree.play_actions(games[0])
+    try:
+        tree, warning = _load(session.game, Path(path))
+    except TengenError as error:  # what it quotes from the file may hold anything
+        raise type(error)(one_line(str(error))) from None
     session.new_game(None)
     session.start = tree.root.state
     session.tree, session.tip = tree, tree.current
-    return warning
+    return one_line(warning)
+
+
+def one_line(text: str) -> str:
+    """Text without anything that would not print, on one line."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def _load(game: Game, path: Path) -> tuple[GameTree, str]:
+    if game.family == "go":
+        return _load_sgf(game, path)
+    if game.family == "checkers":
+        return _load_pdn(game, path)
+    games = read_turn_lines(path, game)
+    if not games:
+        raise TengenError(f"{path}: no game in this file")
+    tree = GameTree(game)
+    tree.play_actions(games[0])
+    return tree, ""
 
 
 def _load_pdn(game: Game, path: Path) -> tuple[GameTree, str]:

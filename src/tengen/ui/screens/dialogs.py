@@ -128,13 +128,8 @@ class Help(ModalScreen[None]):
         with Vertical(classes="box"):
             with VerticalScroll():
                 yield Static(self._table())
-            yield Label(
-                "Moves are typed (d4, 11-15, a column). On a board with columns a to j, say, small",
-                classes="hint",
-            )
-            yield Label(
-                "letters are coordinates and capitals commands. Arrows scroll; Esc closes.", classes="hint"
-            )
+            yield Label("Moves are typed: d4, 11-15, a column. Letters that name a column of", classes="hint")
+            yield Label("the board are moves; capitals are always commands. Esc closes.", classes="hint")
 
     def _table(self) -> Grid:
         grid = Grid.grid(padding=(0, 2))

@@ -139,17 +139,17 @@ class GameScreen(Commands, Screen[None]):
     def _status(self) -> str:
         if self.typed:
             return f"> {self.typed}_"
+        if self.table.session.marks_dead and not self.table.fault:
+            mark = self.keymap.shown("dead")
+            return (
+                f"{self.table.session.result}: click dead stones to mark them; {mark} marks what looks dead"
+            )
         if self.table.message:
             return self.table.message
         insight = self.table.insight
         if insight is not None and self.table.shown.ownership and insight.score is not None:
             lead = insight.score
             return f"estimate: {'Black' if lead > 0 else 'White'} is ahead by {abs(lead):.1f}"
-        if self.table.session.marks_dead:
-            mark = self.keymap.shown("dead")
-            return (
-                f"{self.table.session.result}: click dead stones to mark them; {mark} marks what looks dead"
-            )
         return ""
 
     def _keys_line(self) -> Text:

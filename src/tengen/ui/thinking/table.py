@@ -11,7 +11,7 @@ from tengen.envs.game import Game
 from tengen.errors import IllegalMove, TengenError
 from tengen.ui.model.autosave import AutoSave, Kept, session_from_json, session_json
 from tengen.ui.model.faces import face_of
-from tengen.ui.model.records import load_record, record_text
+from tengen.ui.model.records import load_record, one_line, record_text
 from tengen.ui.model.session import Seat, Session
 from tengen.ui.model.tree import Node
 from tengen.ui.thinking.analyst import Analyst, Insight
@@ -205,7 +205,7 @@ class Table:
 
     def say(self, text: str, fault: bool = False) -> None:
         """What the status line shows."""
-        self.message, self.fault = text, fault
+        self.message, self.fault = one_line(text), fault
 
     def play(self, actions: list[int]) -> None:
         """A person's turn, where we look. Raises IllegalMove."""
@@ -244,7 +244,11 @@ class Table:
             self.refresh()
 
     def undo(self) -> None:
-        """Take back, also while the opponent thinks. Raises IllegalMove."""
+        """Take back, also while the opponent thinks; in a variation, one turn of it. Raises IllegalMove."""
+        tree = self.session.tree
+        if tree.current not in tree.path(self.session.tip):
+            self.step(-1)
+            return
         self.act(lambda: self.session.undo(self.now()), "taken back")
 
     def step(self, turns: int) -> None:
@@ -431,11 +435,7 @@ class Table:
         if self.candidate is None or self.insight is None or self.insight_of is not self.session.tree.current:
             return False
         line = self.insight.candidates[self.candidate].line
-        tree = self.session.tree
-        if self.session.at_tip and not self.session.is_over and self.session.awaited is not None:
-            tree.play(line[0])  # to look at, not to play
-        else:
-            tree.play(line[0])
+        self.session.tree.play(line[0])  # to look at: the game stays where it is
         self.say("a variation; End goes back to the game")
         self.refresh()
         return True
