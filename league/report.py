@@ -92,8 +92,12 @@ class Report:
         }
 
 
-def gather(path: Path) -> Report:
-    """Read a store and the members beside it. Raises TengenError where there is nothing to rate."""
+def gather(path: Path, anchors: Mapping[str, float] | None = None) -> Report:
+    """Read a store and the members beside it.
+
+    anchors: players held at an Elo, by name. Raises TengenError where there is nothing to rate, or an anchor
+    has not played.
+    """
     with Store.open(path, create=False) as store:
         games = list(store.games())
         names = {id_: clean_name(name) for id_, name in store.names().items()}
@@ -102,7 +106,8 @@ def gather(path: Path) -> Report:
     if not counted:
         raise TengenError(f"{path}: no finished game in it")
     results = results_of(counted, names)
-    standings = rate(results)
+    anchors = anchors or {}
+    standings = rate(results, anchors=anchors)
     members = [member for member in read_members(path.parent) if member.id in names]
     return Report(
         title=path.parent.name if path.stem == "league" else path.stem,
@@ -112,7 +117,7 @@ def gather(path: Path) -> Report:
         standings=standings,
         payoff=_ordered(payoff(results), [r.name for r in standings.ratings]),
         roles={names[member.id]: member.role for member in members},
-        histories=_histories(counted, results, members, names),
+        histories=_histories(counted, results, members, names, anchors),
         openings=openings_of(counted),
         kept=tuple(game for game in games if game.actions is not None and game.game),
         names=names,
@@ -151,6 +156,7 @@ def _histories(
     results: Sequence[Result],
     members: Sequence[Member],
     names: Mapping[str, str],
+    anchors: Mapping[str, float],
 ) -> tuple[History, ...]:
     snapshots = [member for member in members if member.is_snapshot]
     if len(snapshots) > 1:
@@ -158,19 +164,24 @@ def _histories(
         hours = {names[m.id]: (m.role, m.seconds / unit_s) for m in snapshots}
         counts = {names[m.id]: (m.role, float(m.games)) for m in snapshots}
         return (
-            _of_run(f"{unit} of training", results, hours),
-            _of_run("games of self-play", results, counts),
+            _of_run(f"{unit} of training", results, hours, anchors),
+            _of_run("games of self-play", results, counts, anchors),
         )
-    return _of_games(games, names)
+    return _of_games(games, names, anchors)
 
 
 def _unit(seconds: float) -> tuple[str, float]:
     return ("hours", HOUR_S) if seconds > LONG_S else ("minutes", 60.0)
 
 
-def _of_run(axis: str, results: Sequence[Result], snapshots: Mapping[str, tuple[str, float]]) -> History:
+def _of_run(
+    axis: str,
+    results: Sequence[Result],
+    snapshots: Mapping[str, tuple[str, float]],
+    anchors: Mapping[str, float],
+) -> History:
     """A curve through the snapshots of each role, and a point for every other player."""
-    found = timeline(results, {name: time for name, (_, time) in snapshots.items()})
+    found = timeline(results, {name: time for name, (_, time) in snapshots.items()}, anchors=anchors)
     curves: dict[str, list[Point]] = {}
     for moment in found.moments:
         curve = snapshots[moment.name][0] if moment.time is not None else moment.name
@@ -179,7 +190,9 @@ def _of_run(axis: str, results: Sequence[Result], snapshots: Mapping[str, tuple[
     return History(axis, tuple(Curve(name, tuple(points)) for name, points in curves.items()))
 
 
-def _of_games(games: Sequence[StoredGame], names: Mapping[str, str]) -> tuple[History, ...]:
+def _of_games(
+    games: Sequence[StoredGame], names: Mapping[str, str], anchors: Mapping[str, float]
+) -> tuple[History, ...]:
     """Ratings of all players by the first games only, by more, and by all."""
     began = games[0].ended
     unit, unit_s = _unit(games[-1].ended - began)
@@ -188,7 +201,12 @@ def _of_games(games: Sequence[StoredGame], names: Mapping[str, str]) -> tuple[Hi
     for end in sorted({round(len(games) * (k + 1) / CUTS) for k in range(CUTS)}):
         if end < 1:
             continue
-        for r in rate(results_of(games[:end], names)).ratings:
+        results = results_of(games[:end], names)
+        playing = {name for r in results for name in (r.first, r.second)}
+        held = {name: elo for name, elo in anchors.items() if name in playing}
+        if anchors and not held:  # the scale has nothing to hang on yet
+            continue
+        for r in rate(results, anchors=held).ratings:
             hours = (games[end - 1].ended - began) / unit_s
             by_count.setdefault(r.name, []).append(Point(end, r.elo, r.error, r.name))
             by_hour.setdefault(r.name, []).append(Point(hours, r.elo, r.error, r.name))

@@ -231,3 +231,18 @@ def test_wrong_usage_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, e
     assert cli.main(["league", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("tengen: error: ") and expected in line
+
+
+def test_an_anchor_holds_the_scale_at_every_moment(folder, capsys):
+    free = {r.name: r.elo for r in gather(folder / "league.sqlite").standings.ratings}
+    report = gather(folder / "league.sqlite", {"random": 1800.0})
+    held = {r.name: r.elo for r in report.standings.ratings}
+    for name, elo in held.items():
+        assert elo == pytest.approx(1800 + free[name] - free["random"], abs=1)
+    for history in report.histories:
+        (curve,) = (curve for curve in history.curves if curve.name == "random")
+        assert {point.elo for point in curve.points} == {1800}
+    assert cli.main(["league", str(folder), "--anchor", "random=1800"]) == 0
+    assert "1,800" in capsys.readouterr().out
+    assert cli.main(["league", str(folder), "--anchor", "rando=1800"]) == 2
+    assert "did you mean random?" in capsys.readouterr().err

@@ -36,7 +36,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "league",
         help="standings, payoff, history and games of a league",
-        usage="tengen league STORE [--html FILE] [--json]\n"
+        usage="tengen league STORE [--anchor NAME=ELO] [--html FILE] [--json]\n"
         "       tengen league export STORE --format pgn|csv|sgf|pdn --out DIR [--json]\n"
         "       tengen league import STORE FILE... [--json]",
         description="Show the league of a training run or a tournament (STORE: its folder, or the file of "
@@ -50,10 +50,17 @@ def add_parser(subparsers: Any) -> None:
     )
     shown = actions.add_parser("show", help="what 'tengen league STORE' does", description="Show a league.")
     shown.add_argument("store", metavar="STORE", help=f"a run, a folder that holds {STORE}, or such a file")
-    words = {"html": "write one page that opens without a network", "json": "print one JSON object last"}
+    words = {
+        "anchor": "hold a player at an Elo (may be given again); without anchors the mean is 0",
+        "html": "write one page that opens without a network",
+        "json": "print one JSON object last",
+    }
+    anchor: Any = {"metavar": "NAME=ELO", "action": "append", "help": words["anchor"]}
+    parser.add_argument("--anchor", **anchor)
     parser.add_argument("--html", metavar="FILE", help=words["html"])
     parser.add_argument("--json", action="store_true", help=words["json"])
     # They may stand before STORE as well, and what is said there holds.
+    shown.add_argument("--anchor", default=argparse.SUPPRESS, **anchor)
     shown.add_argument("--html", metavar="FILE", help=words["html"], default=argparse.SUPPRESS)
     shown.add_argument("--json", action="store_true", help=words["json"], default=argparse.SUPPRESS)
     out = actions.add_parser("export", help="write games to files", description="Write a store's games.")
@@ -85,10 +92,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     from tengen.cli.league_show import show
+    from tengen.cli.ratings import parse_anchors
 
     if args.html is not None and not args.html.strip():
         raise TengenError("--html is empty; it names the file of the page")
-    return show(_file(args.store), args.html, as_json=args.json)
+    return show(_file(args.store), args.html, parse_anchors(args.anchor or []), as_json=args.json)
 
 
 def _export(args: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,15 @@ CELL = 5  # columns of a score, with the space before it
 LEAST_NAME = 12
 
 
-def show(path: Path, html: str | None, *, as_json: bool) -> int:
-    """Print the league of a store, and write its page."""
+def show(path: Path, html: str | None, anchors: Mapping[str, float], *, as_json: bool) -> int:
+    """Print the league of a store, anchors held at their Elo, and write its page."""
     from tengen.console import emit_json, table
     from tengen.files import atomic_write_text, check_writable
     from tengen.league.report import gather
 
     if html is not None:
         check_writable(html)
-    report = gather(path)
+    report = gather(path, anchors)
     _standings(report)
     _payoff(report.payoff)
     if report.histories:

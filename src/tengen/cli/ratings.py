@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the rating list."""
     advantage = _number_or_fit("--advantage", args.advantage, -2000)
     draw_elo = _number_or_fit("--draw-elo", args.draw_elo, 0)
-    anchors = dict(_anchor(text) for text in args.anchor)
+    anchors = parse_anchors(args.anchor)
 
     from tengen.console import emit_json
     from tengen.league.ratings import rate
@@ -82,15 +83,18 @@ def _number_or_fit(option: str, text: str, low: float) -> float | None:
     return value
 
 
-def _anchor(text: str) -> tuple[str, float]:
-    name, _, elo = text.rpartition("=")  # agents' names hold "=" too
-    try:
-        value = float(elo)
-    except ValueError:
-        value = math.nan
-    if not name or not math.isfinite(value):
-        raise TengenError(f"--anchor {text}: is not NAME=ELO, such as 'gtp:gnugo?level=10=1800'")
-    return name, value
+def parse_anchors(texts: Sequence[str]) -> dict[str, float]:
+    """Player -> Elo of options NAME=ELO. Raises TengenError."""
+    found = {}
+    for text in texts:
+        name, _, elo = text.rpartition("=")  # agents' names hold "=" too
+        try:
+            found[name] = float(elo)
+        except ValueError:
+            found[name] = math.nan
+        if not name or not math.isfinite(found[name]):
+            raise TengenError(f"--anchor {text}: is not NAME=ELO, such as 'gtp:gnugo?level=10=1800'")
+    return found
 
 
 def _read(path: Path) -> "ResultFile":
