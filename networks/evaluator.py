@@ -125,7 +125,7 @@ class NetworkEvaluator:
                 return Done((policy[:batch].numpy(), value[:batch].numpy()))
 
     def outlook(self, obs: NDArray[np.float32]) -> Evaluation | None:
-        """Ownership [B, H * W] in [-1, 1] and score in points [B] for the side to move, None without such heads.
+        """Ownership [B, H * W] in [-1, 1] and score in points [B], the mover's; None without such heads.
 
         By the network as it was trained, on the CPU: slow, and for showing to people.
         """

@@ -401,7 +401,8 @@ def test_a_record_is_played_as_far_as_the_rules_allow(tmp_path: Path) -> None:
 
 
 SEEDS = {
-    "go5": b"(;GM[1]FF[4]SZ[5]KM[6.5]HA[2]AB[bb][dd]PB[x]C[a\\]b];W[cc];B[](;W[aa];B[tt])(;W[ab]C[no];W[ba]))",
+    "go5": b"(;GM[1]FF[4]SZ[5]KM[6.5]HA[2]AB[bb][dd]PB[x]C[a\\]b];W[cc];B[]"
+    b"(;W[aa];B[tt])(;W[ab]C[no];W[ba]))",
     "checkers": b'[Event "x"]\n[FEN "W:W21-32:B1-12"]\n1. 22-18 {c} 11-15 2. 18x11 (2. x) 8x15 *\n',
     "connect4": b"# connect4\n4 4 3 5 2 1 7\n",
 }
