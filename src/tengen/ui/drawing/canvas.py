@@ -60,7 +60,7 @@ class Canvas:
     def disc(self, center_x: float, center_y: float, radius: float, colour: Colour) -> None:
         """A filled circle. A character is taken to be twice as high as it is wide; radius in widths.
 
-        Where a character holds two circles and the ground, the ground wins, so that both stay round.
+        Where two circles of different colours meet in a character, each gets a half of it.
         """
         for y in range(int(center_y - radius / 2) - 1, int(center_y + radius / 2) + 2):
             for x in range(int(center_x - radius) - 1, int(center_x + radius) + 2):
@@ -87,10 +87,8 @@ def _cover(cell: Cell, covered: int, colour: Colour) -> None:
             cell.text, cell.back = " ", colour
             return
     if before > 0:
-        if before | covered == 15 and not before & covered:
-            cell.back = colour  # the two share the character between them
-        else:
-            cell.text = " "
+        upper, lower = (cell.fore, colour) if before & 3 else (colour, cell.fore)
+        cell.text, cell.fore, cell.back = "▀", upper, lower
         return
     cell.text, cell.fore = QUARTERS[covered], colour
 

@@ -52,6 +52,7 @@ ACTIONS: dict[str, Action] = {
     "setup": Action(("E", "e"), "set up a position", "Table"),
     "save": Action(("S", "s", "ctrl+s"), "save the game", "Table"),
     "load": Action(("L", "ctrl+l"), "load a game", "Table"),
+    "picture": Action(("ctrl+p",), "a picture of the screen, as SVG", "Table"),
     "flip": Action(("F", "f"), "turn the board round (checkers)", "Table"),
     "theme": Action(("ctrl+t",), "dark or light", "Table"),
     "help": Action(("question_mark", "f1"), "these keys", "Table"),

@@ -14,6 +14,7 @@ from tengen.errors import TengenError
 from tengen.ui.drawing.compose import board_of, scene_of
 from tengen.ui.drawing.panel import panel
 from tengen.ui.drawing.scene import Scene
+from tengen.ui.drawing.svg import svg
 from tengen.ui.model.keys import ACTIONS, Keys
 from tengen.ui.model.setup import Setup
 from tengen.ui.screens.board import BoardWidget, PanelWidget
@@ -167,6 +168,12 @@ class GameScreen(Commands, Screen[None]):
             text.append(self.keymap.shown(action), "bold")
             text.append(f" {word}  ")
         return text
+
+    def picture(self) -> str:
+        """The screen as it stands, as SVG."""
+        lines = [list(strip) for strip in self._compositor.render_strips()]
+        back = self.styles.background.rgb
+        return svg(lines, self.size.width, self.size.height, "#{:02x}{:02x}{:02x}".format(*back))
 
     def _tick(self) -> None:
         table = self.table
