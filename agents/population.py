@@ -31,9 +31,14 @@ def champion_agent(spec: "AgentSpec", game: Game, evolved: Evolved, seed: int) -
         raise TengenError(
             f"{evolved.folder}: holds {len(evolved.weights):,} weights, its network has {network.size:,}"
         )
-    champion = ChampionNetwork(network, evolved.weights)
+    is_value = evolved.player == "value"  # then its policy was never of use to it
+    champion = ChampionNetwork(network, evolved.weights, flat=is_value)
     simulations = whole_option(spec, "sims", 0, 0, 1_000_000)
-    if not simulations and evolved.player == "value":
+    if simulations and not is_value:
+        raise TengenError(
+            f"agent '{spec.text}': was bred to play by its policy, and its value says nothing; leave out sims"
+        )
+    if not simulations and is_value:
         return OnePlyAgent(spec.text, game, PopulationEvaluator(network, evolved.weights[None]))
     if not simulations:
         return PolicyAgent(spec.text, game, champion, 0.0, seed)

@@ -266,8 +266,8 @@ AGENT_KINDS = {
             "evolved",
             "what evolution has bred, by the search that it was bred for",
             "evolved:FOLDER[?depth=N&...]",
-            ("evolved:runs/blondie2001/latest?depth=6", "evolved:runs/evolve-go7/latest?sims=100"),
-            MINIMAX_OPTIONS | {"sims": "tree search by a convolutional champion (0: its policy alone)"},
+            ("evolved:runs/blondie2001/latest?depth=6", "evolved:runs/evolve-connect4/latest?sims=100"),
+            MINIMAX_OPTIONS | {"sims": "tree search by the value of a convolutional champion (0: none)"},
             _make_evolved,
         ),
         AgentKind(

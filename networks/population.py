@@ -171,14 +171,16 @@ class PopulationEvaluator:
 class ChampionNetwork:
     """One individual behind the interface of a policy and value network."""
 
-    def __init__(self, network: ConvPopulation, weights: Floats) -> None:
+    def __init__(self, network: ConvPopulation, weights: Floats, *, flat: bool = False) -> None:
+        """flat: leave its policy aside, and hold all actions for equally likely."""
         self._evaluator = PopulationEvaluator(network, weights[None])
+        self._flat = flat
 
     def __call__(self, observations: Floats) -> tuple[Floats, Floats]:
         """Policy logits [B, A] and values [B] of observations [B, C, H, W]."""
         x = np.ascontiguousarray(observations.transpose(0, 2, 3, 1))[:, :, :, None]
         logits, values = self._evaluator.evaluate(x)
-        return logits[0], values[0]
+        return (np.zeros_like(logits[0]) if self._flat else logits[0]), values[0]
 
 
 def conv_population(game: HasShapes, config: SizeOfConv | Mapping[str, Any]) -> ConvPopulation:

@@ -120,6 +120,8 @@ class EvolutionEvaluationConfig(ConfigModel):
     """Per opponent."""
     depth: Annotated[int, Field(ge=0, le=60)] = 0
     """Of its search; 0 is that of the fitness games."""
+    simulations: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Of tree search by a conv champion's value (fitness.player: value); 0 plays as in the fitness games."""
     opponents: list[str] = Field(default_factory=lambda: ["random"])
     """Agent strings."""
     final_games: Annotated[int, Field(ge=0, le=1_000_000)] = 0
@@ -171,6 +173,8 @@ class EvolutionConfig(RunConfig):
             raise ValueError(f"fitness.openings: ballots are for checkers, not {self.game}; take random")
         if self.fitness.hall_games and not self.hall.every:
             raise ValueError(f"fitness.hall_games: {self.fitness.hall_games} need a hall; set hall.every")
+        if self.evaluation.simulations and (self.network.name, self.fitness.player) != ("conv", "value"):
+            raise ValueError("evaluation.simulations: are for network.name conv with fitness.player value")
         if self.strategy.elites and self.strategy.selection == "plus":
             raise ValueError("strategy.elites: under plus selection all parents compete; take comma")
         if self.strategy.elites >= max(2, self.population // 2):

@@ -248,6 +248,7 @@ def test_the_champion_plays_and_says_what_it_is_for(recipe: Path, tmp_path: Path
         ("game=connect4", "blondie1999 plays checkers only, not connect4"),
         ("fitness.hall_games=2 hall.every=0", "need a hall"),
         ("strategy.elites=1", "take comma"),
+        ("evaluation.simulations=8", "are for network.name conv"),
         ("fitness.openings=ballots game=go7 network.name=conv", "ballots are for checkers"),
     ],
 )

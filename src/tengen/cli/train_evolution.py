@@ -142,8 +142,9 @@ class Champions:
             second.close()
 
     def _options(self) -> dict[str, str]:
-        depth = self.config.evaluation.depth
-        return {"depth": str(depth)} if depth else {}
+        evaluation = self.config.evaluation
+        options = {"depth": evaluation.depth, "sims": evaluation.simulations}
+        return {name: str(value) for name, value in options.items() if value}
 
     def _checkpoints(self) -> list[tuple[int, "Path"]]:
         from tengen.rundir import checkpoints
