@@ -32,7 +32,9 @@ LEVELS = (
 NAMES = tuple(level.name for level in LEVELS)
 
 #: Elo above random play, by `tengen tournament` among the levels; docs/playing.md has the commands.
-RATINGS: dict[str, dict[str, int]] = {}
+RATINGS: dict[str, dict[str, int]] = {
+    "go9": {"beginner": 373, "novice": 816, "casual": 1003, "club": 1083, "strong": 1402, "expert": 1721},
+}
 
 
 def models_folder() -> Path:
@@ -78,4 +80,4 @@ def default_opponent(game: Game) -> str:
 def rating(game: Game, name: str) -> str:
     """A level's rating in words, "" where it has not been measured."""
     elo = RATINGS.get(game.name, {}).get(name)
-    return f"{elo:+d} Elo" if elo is not None else ""
+    return f"{round(elo, -1)} Elo" if elo is not None else ""

@@ -87,7 +87,7 @@ class Table(Looking):
 
     def _ready(self, fault: str) -> None:
         if fault:
-            self._pause(f"{fault}; choose another opponent")
+            self._pause(f"choose another opponent: {fault}")
         self.changed()
 
     def refresh(self) -> None:
@@ -133,7 +133,7 @@ class Table(Looking):
         if session.tip is not node or session.is_over:
             return
         if reply.fault:
-            self._pause(f"{seat.name}: {reply.fault}; the game waits: choose another opponent, or resume")
+            self._pause(f"choose another opponent: {reply.fault}")
         elif reply.resigns:
             session.resign(node.to_play, self.now())
             self.say(f"{session.sides[node.to_play]} resigns")
