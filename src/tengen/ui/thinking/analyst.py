@@ -4,17 +4,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tengen.agents.mcts.arrays import NO_CHILD
-from tengen.agents.mcts.config import SearchConfig
-from tengen.agents.mcts.evaluators import NetworkLeaves, RolloutLeaves
-from tengen.agents.mcts.search import LeafEvaluator, Search
 from tengen.envs.game import Floats, Game, States
 from tengen.envs.position import Position
 from tengen.ui.thinking.worker import Deliver, Worker, in_words
+
+if TYPE_CHECKING:
+    from tengen.agents.mcts.search import LeafEvaluator, Search
 
 TELL_S = 0.15  # between two reports
 SLICE_S = 0.02  # of search between two looks at what is wanted
@@ -162,7 +162,7 @@ class Analyst:
                 return
 
     def _insight(
-        self, wish: _Wish, search: Search, done: bool, ownership: Floats | None, score: float | None
+        self, wish: _Wish, search: "Search", done: bool, ownership: Floats | None, score: float | None
     ) -> Insight:
         tree = search.tree
         visits = search.root_visits(np.zeros(1, np.int32))[0]
@@ -184,8 +184,13 @@ class Analyst:
             time.monotonic() - wish.begun,
         )
 
-    def _ready(self) -> Search:
+    def _ready(self) -> "Search":
+        """The search; made here, in the thread, so that the board need not wait for what it imports."""
         if self._search is None:
+            from tengen.agents.mcts.config import SearchConfig
+            from tengen.agents.mcts.evaluators import NetworkLeaves, RolloutLeaves
+            from tengen.agents.mcts.search import Search
+
             if self.network:
                 from tengen.networks.checkpoint import load_checkpoint
                 from tengen.networks.evaluator import NetworkEvaluator
@@ -210,7 +215,7 @@ class Analyst:
         return territory(self.game, state, self._net)
 
 
-def best_turns(game: Game, search: Search, state: States, most: int = 8) -> list[Candidate]:
+def best_turns(game: Game, search: "Search", state: States, most: int = 8) -> list[Candidate]:
     """The most visited turns of the search's root, each with the line that the search expects."""
     tree = search.tree
     found = []

@@ -2,11 +2,13 @@
 
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tengen.agents.base import Agent
-from tengen.agents.mcts.search import LeafEvaluator
 from tengen.envs.game import Floats, States
+
+if TYPE_CHECKING:
+    from tengen.agents.mcts.search import LeafEvaluator
 
 
 class Stopped(Exception):
@@ -16,7 +18,7 @@ class Stopped(Exception):
 class StoppableLeaves:
     """An evaluator of leaves that first looks whether anybody still wants the answer."""
 
-    def __init__(self, inner: LeafEvaluator, agent: Any) -> None:
+    def __init__(self, inner: "LeafEvaluator", agent: Any) -> None:
         self.inner = inner
         self.agent = agent
         self.stop = threading.Event()

@@ -6,23 +6,23 @@ Nothing here draws. Everything runs in one thread, into which `deliver` brings t
 import time
 from collections.abc import Callable
 
-from tengen.envs.game import Game
 from tengen.errors import IllegalMove, TengenError
-from tengen.ui.model.autosave import AutoSave, Kept, session_from_json, session_json
+from tengen.ui.model.autosave import AutoSave
 from tengen.ui.model.faces import face_of
-from tengen.ui.model.records import load_record, one_line, record_text
+from tengen.ui.model.records import one_line
 from tengen.ui.model.session import Seat, Session
 from tengen.ui.model.tree import Node
 from tengen.ui.thinking.analyst import Analyst, Insight
+from tengen.ui.thinking.keeping import Keeping
 from tengen.ui.thinking.looking import Looking, Shown
 from tengen.ui.thinking.opponent import Opponent, Reply, Task
-from tengen.ui.thinking.worker import Deliver, Worker, in_words
+from tengen.ui.thinking.worker import Deliver, Worker
 
 DRAW_LIMIT = 0.05  # an agent takes a draw where it values its position no higher
 DRAW_TURNS = 20  # turns before which it takes none
 
 
-class Table(Looking):
+class Table(Looking, Keeping):
     """A game with its opponents, its analysis and its files."""
 
     def __init__(
@@ -55,11 +55,6 @@ class Table(Looking):
         self._saver = Worker("autosave")
         self._asked: Node | None = None
         self._looked: tuple[Node, bool, bool] | None = None
-
-    @property
-    def game(self) -> Game:
-        """The game that is played."""
-        return self.session.game
 
     # --- opponents -----------------------------------------------------------------------------------------
 
@@ -291,61 +286,6 @@ class Table(Looking):
         self.keep()
         self.refresh()
         return True
-
-    # --- files ---------------------------------------------------------------------------------------------
-
-    def keep(self) -> None:
-        """Write the game to disk, beside everything else."""
-        if self.autosave is None or (self.session.tip is self.session.tree.root and not self.session.ending):
-            return
-        saver, session = self.autosave, self.session
-        state, record, over = session_json(session, self.now()), record_text(session), session.is_over
-
-        def job() -> None:
-            try:
-                saver.write(state, record, over)
-            except Exception as error:
-                fault = in_words(error)
-                self.deliver(lambda: self.say(f"the game is not being kept: {fault}", fault=True))
-
-        self._saver.do(job)
-
-    def resume(self, kept: Kept) -> None:
-        """Go on with a game that was left, in its own file. Raises TengenError if it is damaged."""
-        session = session_from_json(kept.text, self.game)
-        self._cancel()
-        self.session = session
-        if self.autosave is not None:
-            self._saver.do(self.autosave.close)
-            self.autosave = AutoSave(self.game, self.autosave.folder, kept.path.stem)
-        self.say("the game goes on where it was left")
-        self.start()
-
-    def load(self, path: str) -> None:
-        """Open a game from a file. Raises TengenError, and then nothing has changed."""
-        warning = load_record(self.session, path)
-        self._cancel()
-        self._new_file()
-        self.paused = True  # to be looked at; an agent need not answer at once
-        self.say(warning or f"loaded {path}; the game is paused", fault=bool(warning))
-        self.refresh()
-
-    def new_game(self, start: object = None) -> None:
-        """Begin anew. Raises TengenError for a start in which nothing can be played."""
-        self.session.new_game(start)  # type: ignore[arg-type]
-        self._cancel()
-        self._new_file()
-        self.paused = False
-        if self.session.clock is not None and self.session.awaited is not None:
-            self.session.clock.start(self.session.awaited, self.now())
-        self.say("a new game")
-        self.refresh()
-
-    def _new_file(self) -> None:
-        if self.autosave is not None:
-            old = self.autosave
-            self.autosave = AutoSave(self.game, old.folder)
-            self._saver.do(old.close)
 
     def close(self, wait_s: float = 2.0) -> None:
         """Stop everything; what is being written gets its time."""
