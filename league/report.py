@@ -66,6 +66,7 @@ class Report:
     standings: RatingList
     payoff: Payoff  # in the order of the standings
     roles: Mapping[str, str]
+    anchors: Mapping[str, float]
     histories: tuple[History, ...]
     openings: tuple[Opening, ...]
     kept: tuple[StoredGame, ...] = field(repr=False)  # those with moves, in order
@@ -117,6 +118,7 @@ def gather(path: Path, anchors: Mapping[str, float] | None = None) -> Report:
         standings=standings,
         payoff=_ordered(payoff(results), [r.name for r in standings.ratings]),
         roles={names[member.id]: member.role for member in members},
+        anchors=anchors,
         histories=_histories(counted, results, members, names, anchors),
         openings=openings_of(counted),
         kept=tuple(game for game in games if game.actions is not None and game.game),

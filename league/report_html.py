@@ -21,6 +21,7 @@ def page(report: Report) -> str:
         title=escape(clean_name(report.title)),
         summary=escape(summary(report)),
         standings=_standings(report),
+        scale=_scale(report),
         histories="".join(map(_history, report.histories)),
         payoff=heat_map(report.payoff) + _left_out(len(report.payoff.names), MOST_CELLS, "players"),
         openings=_openings(report),
@@ -34,6 +35,12 @@ def summary(report: Report) -> str:
     words += [f"{report.void:,} void"] if report.void else []
     words += [f"{report.repeats:,} that repeat another move by move"] if report.repeats else []
     return f"{', '.join(words)}; {len(report.standings.ratings)} players"
+
+
+def _scale(report: Report) -> str:
+    """What the ratings are relative to, as markup."""
+    held = [f"{escape(name)} is held at {elo:g}" for name, elo in report.anchors.items()]
+    return ", ".join(held) or "the mean of all players is 0"
 
 
 def _standings(report: Report) -> str:

@@ -237,6 +237,7 @@ def test_an_anchor_holds_the_scale_at_every_moment(folder, capsys):
     free = {r.name: r.elo for r in gather(folder / "league.sqlite").standings.ratings}
     report = gather(folder / "league.sqlite", {"random": 1800.0})
     held = {r.name: r.elo for r in report.standings.ratings}
+    assert "random is held at 1800" in page(report)
     for name, elo in held.items():
         assert elo == pytest.approx(1800 + free[name] - free["random"], abs=1)
     for history in report.histories:
