@@ -182,11 +182,11 @@ def test_what_a_match_costs_is_measured(capsys):
         (("search", "--game", "go99"), "go99"),
         (("network", "--batches", "64,none"), "--batches 64,none: expected whole numbers"),
         (("gpu-search", "--device", "cpu", "--games", "connect4", "--networks", "big"), "such as 6x96"),
-        (("startup", "--game", "chess"), "chess"),
+        (("startup", "--game", "shogi"), "shogi"),
         (("atari", "--every", "6", "--worlds", "4"), "--every 6 is no multiple of --worlds 4"),
         (("atari", "--learner", "pqn", "--peer", "sb3"), "Stable-Baselines3 has no PQN"),
         (("atari", "--game", "atari/Pang"), "atari/Pong"),
-        (("memory", "--game", "chess"), "chess"),
+        (("memory", "--game", "shogi"), "shogi"),
     ],
 )
 def test_wrong_settings_are_one_sentence(capsys, arguments, words):
