@@ -21,19 +21,20 @@ class Level:
 
 #: From the weakest. Temperature is that of the choice among moves; `warm=1000` lets it last all game.
 LEVELS = (
-    Level("beginner", "policy:{net}?temperature=2", "mcts?sims=4&temperature=2&warm=1000"),
-    Level("novice", "policy:{net}?temperature=1", "mcts?sims=16&temperature=1&warm=1000"),
-    Level("casual", "policy:{net}?temperature=0.5", "mcts?sims=40&temperature=0.5&warm=1000"),
-    Level("club", "policy:{net}", "mcts?sims=100"),
-    Level("strong", "mcts:{net}?sims=32", "mcts?sims=400"),
-    Level("expert", "mcts:{net}?sims=200", "mcts?sims=2000"),
-    Level("strongest", "mcts:{net}?sims=1600", "mcts?sims=10000"),
+    Level("beginner", "policy:{net}?temperature=2", "mcts?sims=16&temperature=1&warm=1000"),
+    Level("novice", "policy:{net}?temperature=1", "mcts?sims=40&temperature=0.5&warm=1000"),
+    Level("casual", "policy:{net}?temperature=0.5", "mcts?sims=100"),
+    Level("club", "policy:{net}", "mcts?sims=400"),
+    Level("strong", "mcts:{net}?sims=32", "mcts?sims=2000"),
+    Level("expert", "mcts:{net}?sims=200", "mcts?sims=10000"),
+    Level("strongest", "mcts:{net}?sims=1600", "mcts?sims=40000"),
 )
 NAMES = tuple(level.name for level in LEVELS)
 
 #: Elo above random play, by `tengen tournament` among the levels; docs/playing.md has the commands.
 RATINGS: dict[str, dict[str, int]] = {
     "go9": {"beginner": 373, "novice": 816, "casual": 1003, "club": 1083, "strong": 1402, "expert": 1721},
+    "connect4": {"beginner": 235, "novice": 536, "casual": 918, "club": 1118, "strong": 1322, "expert": 1540},
 }
 
 

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from textual.app import App
+from textual.events import Event, InputEvent
 
 from tengen.ui.model.autosave import AutoSave, Kept
 from tengen.ui.model.keys import Keys
 from tengen.ui.model.session import Session
 from tengen.ui.screens.game import Deliver, GameScreen
+from tengen.ui.thinking.courtesy import COURTESY
 from tengen.ui.thinking.table import Table
 
 
@@ -49,6 +51,12 @@ class TengenApp(App[int]):
             least_s=least_s,
         )
         self._game: GameScreen | None = None
+
+    async def on_event(self, event: Event) -> None:
+        """Whatever comes from the keyboard or the mouse has the right of way."""
+        if isinstance(event, InputEvent):
+            COURTESY.please()
+        await super().on_event(event)
 
     def on_mount(self) -> None:
         """Show the board."""

@@ -11,6 +11,7 @@ import numpy as np
 from tengen.agents.mcts.arrays import NO_CHILD
 from tengen.envs.game import Floats, Game, States
 from tengen.envs.position import Position
+from tengen.ui.thinking.courtesy import COURTESY, leave_in_peace
 from tengen.ui.thinking.worker import Deliver, Worker, in_words
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ class Analyst:
         while self._is_wanted(wish):
             until = time.monotonic() + SLICE_S
             while time.monotonic() < until and not search.finished(slots)[0]:
+                COURTESY.stand_aside()
                 search.round(slots)
             done = bool(search.finished(slots)[0])
             now = time.monotonic()
@@ -207,6 +209,7 @@ class Analyst:
             self._search = Search(
                 self.game, self._evaluator, config, slots=1, rng=np.random.default_rng(self.seed)
             )
+            leave_in_peace()
         return self._search
 
     def _territory(self, state: States) -> tuple[Floats, float]:

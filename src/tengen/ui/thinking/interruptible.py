@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tengen.agents.base import Agent
 from tengen.envs.game import Floats, States
+from tengen.ui.thinking.courtesy import COURTESY
 
 if TYPE_CHECKING:
     from tengen.agents.mcts.search import LeafEvaluator
@@ -33,6 +34,7 @@ class StoppableLeaves:
 
     def evaluate(self, states: States, observations: Floats) -> tuple[Floats, Floats]:
         """See `LeafEvaluator`. Raises Stopped."""
+        COURTESY.stand_aside()
         if self.stop.is_set():
             raise Stopped
         self.evaluations += len(states)

@@ -9,6 +9,7 @@ import numpy as np
 from tengen.agents.base import RESIGN, Agent
 from tengen.envs.game import Game, States
 from tengen.envs.position import Position
+from tengen.ui.thinking.courtesy import leave_in_peace
 from tengen.ui.thinking.interruptible import StoppableLeaves, Stopped, make_stoppable
 from tengen.ui.thinking.worker import Deliver, Worker, in_words
 
@@ -145,6 +146,7 @@ class Opponent:
             self._leaves = make_stoppable(agent)
             agent.start(self.game, 1)
             self._agent = agent
+            leave_in_peace()
         return self._agent
 
     def _reply(self, task: Task, number: int) -> Reply | None:
