@@ -31,11 +31,13 @@ LEVELS = (
 )
 NAMES = tuple(level.name for level in LEVELS)
 
-#: Elo above random play, by `tengen tournament` among the levels; docs/playing.md has the commands.
-RATINGS: dict[str, dict[str, int]] = {
-    "go9": {"beginner": 373, "novice": 816, "casual": 1003, "club": 1083, "strong": 1402, "expert": 1721},
-    "connect4": {"beginner": 235, "novice": 536, "casual": 918, "club": 1118, "strong": 1322, "expert": 1540},
+#: Elo above random play, by `tengen tournament` among the levels (docs/playing.md), in their order.
+MEASURED = {
+    "go9": (373, 816, 1003, 1083, 1402, 1721, 1868),
+    "connect4": (235, 536, 918, 1118, 1322, 1540),
+    "checkers": (86, 539, 940, 1133, 1515),
 }
+RATINGS = {game: dict(zip(NAMES, elos, strict=False)) for game, elos in MEASURED.items()}
 
 
 def models_folder() -> Path:
