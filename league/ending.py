@@ -9,6 +9,7 @@ from tengen.agents.base import Agent
 from tengen.envs.game import Game, Ints, States
 from tengen.league.tournament_config import AdjudicationConfig, TimeConfig
 
+TIME = "time"  # the reason where a clock ran out
 FAULT = "fault: "  # how the reason begins where a player failed; its kind follows
 
 
@@ -132,7 +133,7 @@ class Watch:
                 self.left[slot, player] = max(0.0, self.left[slot, player] + control.increment_s - took)
                 if took > allowed + control.margin_s:
                     details = {"took_s": round(took, 3), "allowed_s": round(allowed, 3)}
-                    endings.setdefault(slot, won_by(game, 1 - player, "time", "T", details))
+                    endings.setdefault(slot, won_by(game, 1 - player, TIME, "T", details))
         values = agent.last_values
         if self.asks_values and values is not None and len(values) == len(slots):
             self.value[slots, movers] = np.where(movers == 0, values, -values)

@@ -1,16 +1,19 @@
 """The matches of an evaluation: who the players are, and where they play."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from tengen.agents.base import Agent
+from tengen.agents.engines.faults import EngineFault
 from tengen.agents.mcts.agent import MctsAgent
 from tengen.agents.mcts.config import SearchConfig
 from tengen.agents.mcts.evaluators import NetworkLeaves
 from tengen.agents.registry import make_agent
 from tengen.envs import make_game
+from tengen.league.ending import Limits
 from tengen.league.manager import Member
 from tengen.league.match import MatchResult, play_match
 from tengen.machine import usable_cores
@@ -59,12 +62,14 @@ class MatchesHere:
         """See `Matches.play`; so many at once as there are threads."""
 
         def match(pair: Pair) -> MatchResult:
-            first, second = self._player(pair.first), self._player(pair.second)
-            try:
-                return play_match(self.game, first, second, games, seed=seed, stop=stop)
-            finally:
-                first.close()
-                second.close()
+            with contextlib.ExitStack() as closing:
+                players = []
+                for member in (pair.first, pair.second):
+                    players.append(self._player(member))
+                    closing.callback(players[-1].close)
+                return play_match(
+                    self.game, players[0], players[1], games, seed=seed, stop=stop, limits=Limits()
+                )
 
         with ThreadPoolExecutor(self.threads) as pool:
             return list(pool.map(match, pairs))
@@ -74,7 +79,10 @@ class MatchesHere:
 
     def _player(self, member: Member) -> Agent:
         if not member.is_snapshot:
-            return make_agent(member.agent, self.game, seed=self.config.seed)
+            try:
+                return make_agent(member.agent, self.game, seed=self.config.seed)
+            except EngineFault as fault:  # one that dies later loses its game
+                raise MatchesLost(str(fault)) from fault
         network, _ = load_checkpoint(self.folder / member.agent, self.game)
         leaves = NetworkLeaves(NetworkEvaluator(network, threads=1))
         seed = self.config.seed + member.update

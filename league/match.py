@@ -12,6 +12,7 @@ import numpy as np
 from tengen.agents.base import Agent
 from tengen.envs.game import Game
 from tengen.errors import TengenError
+from tengen.league.ending import Limits
 from tengen.league.score import score_interval
 from tengen.league.wave import Board, Ended, play_wave, replay
 
@@ -101,13 +102,15 @@ def play_match(
     parallel: int = PARALLEL,
     on_game: Callable[[GameRecord], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    limits: Limits | None = None,
 ) -> MatchResult:
     """Play `games` games, the first agent as player 0 in every even one.
 
     Games 2k and 2k + 1 start from the same opening: the k-th of `openings` (action lists, used in turn), and
     then `random_plies` random plies (default: none after a given opening, else `default_random_plies`).
     `on_game` hears of every finished game; when `stop` says True the games in flight are dropped. The same
-    seed, agents and `parallel` give the same games. Raises TengenError if an agent chooses an illegal action.
+    seed, agents and `parallel` give the same games. Faults of agents, such as an illegal action, are scored
+    as `limits` say (which must not void games), and raised as TengenError without them.
     """
     if random_plies is None:
         random_plies = 0 if openings else default_random_plies(game)
@@ -122,7 +125,7 @@ def play_match(
         boards = [Board(number, number % 2, tuple(starts[number // 2])) for number in range(begin, end)]
         for agent in agents:
             agent.start(game, len(boards))
-        for ended in play_wave(game, agents, boards, stop=stop):
+        for ended in play_wave(game, agents, boards, stop=stop, limits=limits):
             for record in map(_record, ended):
                 records.append(record)
                 if on_game is not None:

@@ -67,6 +67,8 @@ class MatchesOnRay:
             self._drop()
             return []
         except self._ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, MatchesLost):
+                raise error.cause from None
             raise fault_of(error, "the judge's actor") from error
         except self._ray.exceptions.RayError as error:
             self._drop()

@@ -1,5 +1,6 @@
 """The games of one round: which are to be played, which are done, and what comes next."""
 
+import itertools
 from dataclasses import dataclass, field
 
 from tengen.league.entrants import Entrant
@@ -24,6 +25,7 @@ class Match:
     pending: dict[int, None]  # numbers of games that nobody plays yet, in order
     elsewhere: set[int] = field(default_factory=set)  # that another process is playing
     outcomes: dict[int, int | None] = field(default_factory=dict)  # number -> 1, 0, -1 or None for void
+    repeated: set[int] = field(default_factory=set)  # whose every move another game had before
     decided: str | None = None  # the hypothesis that a sequential test accepted
 
     @property
@@ -46,8 +48,10 @@ class Match:
         known = [outcome for outcome in self.outcomes.values() if outcome is not None]
         return (1 + sum(known) / len(known)) / 2 if known else 0.5
 
-    def note(self, number: int, outcome: int | None) -> None:
-        """A game is done: outcome for player 0."""
+    def note(self, number: int, outcome: int | None, is_new: bool = True) -> None:
+        """A game is done: outcome for player 0, and whether it repeats none."""
+        if not is_new:
+            self.repeated.add(number)
         moves_first = (self.first.id < self.second.id) == (number % 2 == 0)
         self.outcomes[number] = outcome if outcome is None or moves_first else -outcome
         self.elsewhere.discard(number)
@@ -62,8 +66,13 @@ class Match:
             self.elsewhere.clear()
 
     def counts(self, pairs: bool) -> list[int]:
-        """Outcomes from the worst to the best for the first player: of pairs, 0 to 2 points, or of games."""
-        found = self.outcomes
+        """Outcomes from the worst to the best for the first player: of pairs, 0 to 2 points, or of games.
+
+        Of games as they were scheduled, up to the first that is not done: those that end soon must not decide
+        for those that take long. What repeats another game says nothing.
+        """
+        done = itertools.takewhile(self.outcomes.__contains__, range(len(self.keys)))
+        found = {number: self.outcomes[number] for number in done if number not in self.repeated}
         if not pairs:
             known = list(found.values())
             return [known.count(outcome) for outcome in (-1, 0, 1)]

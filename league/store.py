@@ -71,10 +71,12 @@ class StoredGame:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for games of the same moves. Where moves did not decide the game, each is one of a kind."""
-        if self.actions is None or self.reason not in ("rules", "ply cap"):
+        """Equal for games of the same moves and end; what a fault or the time ended is one of a kind."""
+        if self.actions is None or self.reason not in ("rules", "ply cap", "resignation", "agreed"):
             return self.key
-        return hashlib.sha256(np.array(self.actions, "<i4").tobytes()).hexdigest()[:24]
+        moves = np.array(self.actions, "<i4").tobytes()
+        given_up = self.reason.encode() if self.reason in ("resignation", "agreed") else b""
+        return hashlib.sha256(moves + given_up).hexdigest()[:24]
 
 
 class Outcome(NamedTuple):

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from tengen.league.ending import FAULT
+from tengen.league.ending import FAULT, TIME
 from tengen.league.entrants import Entrant
 from tengen.league.ratings import RatingList, Result, rate
 from tengen.league.store import Outcome
@@ -21,9 +21,9 @@ class Tally:
         self._counts: dict[tuple[str, str], list[int]] = {}  # (first mover, second) -> won, drawn, lost
         self._seen: set[tuple[str, str, str]] = set()
 
-    def add(self, game: Outcome) -> None:
-        """Count a game, once."""
-        if game.reason.startswith(FAULT):
+    def add(self, game: Outcome) -> bool:
+        """Count a game; False where it repeats another, and is not counted again."""
+        if game.reason.startswith(FAULT) or game.reason == TIME:
             self.faults[game.reason.removeprefix(FAULT)] += 1
         self.disagreements += game.disagrees
         moves = (game.first_id, game.second_id, game.fingerprint)
@@ -31,9 +31,11 @@ class Tally:
             self.void += 1
         elif moves in self._seen:
             self.repeats += 1
+            return False
         else:
             self._seen.add(moves)
             self._counts.setdefault(moves[:2], [0, 0, 0])[1 - game.outcome] += 1
+        return True
 
     def results(self) -> list[Result]:
         """First mover against second."""

@@ -193,8 +193,7 @@ class Tournament:
         match, number = self._places[key]
         if number not in match.outcomes:
             row = self._known[key]
-            match.note(number, row.outcome)
-            self.tally.add(row)
+            match.note(number, row.outcome, is_new=self.tally.add(row))
             if self._sprt is not None:
                 match.test(self._sprt, self.config.sprt is not None and self.config.sprt.pentanomial)
 

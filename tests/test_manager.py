@@ -3,6 +3,8 @@
 import contextlib
 import json
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,6 +187,18 @@ def test_a_judge_keeps_nothing_half_played_and_one_player_of_weights_that_did_no
         metrics = judge.finished(Progress("test"), wait=True)
         assert "score/random" in metrics and "score/previous" not in metrics
         assert [member.name for member in judge.league.snapshots()] == ["update 2"]
+
+
+def test_an_engine_that_dies_loses_its_games_and_does_not_end_the_run(tmp_path):
+    engine = f"gtp:{sys.executable} {Path(__file__).parent / 'bad_engine.py'} m crashes"
+    config = small(game="go5", evaluation={"games": 2, "simulations": 2}, stop={"updates": 1})
+    recipe, run = tmp_path / "tiny.yaml", tmp_path / "run"
+    recipe.write_text(json.dumps(config.model_dump(mode="json")))
+    opponents = json.dumps(["random", engine])
+    assert cli.main(["train", str(recipe), "--run", str(run), f"evaluation.opponents={opponents}"]) == 0
+    with Store.open(run / "league.sqlite") as store:
+        met = [game for game in store.games() if engine in (game.first, game.second)]
+    assert len(met) >= 2 and all((game.outcome == 1) == (game.second == engine) for game in met)
 
 
 def test_after_a_change_of_the_search_old_weights_are_another_player(tmp_path):

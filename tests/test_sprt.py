@@ -9,6 +9,9 @@ from hypothesis import given, settings
 from scipy.optimize import minimize
 
 from tengen.errors import TengenError
+from tengen.league.entrants import Entrant
+from tengen.league.pairings import Pairing
+from tengen.league.schedule import Match, make_matches
 from tengen.league.sprt import Sprt, expected_score, logistic_elo, normalized_elo, pentanomial
 
 KNOWN = [  # model, elo0, elo1, counts from worst to best, log likelihood ratio
@@ -141,3 +144,27 @@ def test_senseless_tests_are_refused(settings_, words):
 def test_counts_of_another_length_are_refused():
     with pytest.raises(TengenError, match=r"\[1, 2\]"):
         Sprt(0, 5).llr([1, 2])
+
+
+def match_of(outcomes: dict[int, int | None], repeated: tuple[int, ...] = ()) -> Match:
+    """A match of eight games in which some are done; outcomes are player 0's."""
+    players = [Entrant(name, name, name, False, None) for name in ("a", "b")]
+    (match,) = make_matches("event", "round", [Pairing(0, 1, 8)], players)
+    for number, outcome in outcomes.items():
+        match.note(number, outcome, is_new=number not in repeated)
+    return match
+
+
+def test_a_test_looks_at_games_in_the_order_of_the_schedule() -> None:
+    match = match_of({0: 1, 1: 1, 3: 1, 5: 1, 7: 1})  # 2 takes long
+    assert match.counts(pairs=False) == [1, 0, 1]
+    assert match.counts(pairs=True) == [0, 0, 1, 0, 0]
+    match.note(2, 0)
+    assert match.counts(pairs=False) == [2, 1, 1]
+    assert match.counts(pairs=True) == [0, 1, 1, 0, 0]
+
+
+def test_a_test_learns_nothing_from_a_game_that_repeats_another() -> None:
+    match = match_of(dict.fromkeys(range(8), 1), repeated=(2, 3, 5, 6))
+    assert match.counts(pairs=False) == [2, 0, 2]
+    assert match.counts(pairs=True) == [0, 0, 1, 0, 0]

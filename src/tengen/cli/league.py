@@ -73,7 +73,8 @@ def add_parser(subparsers: Any) -> None:
         help="add games of files",
         description="Add the games of SGF and PDN files with their moves, which are played through by our "
         "rules, and the results of PGN and CSV files. Games that break the rules, or have no result or no "
-        "names, are said and left out; those that the store has are not added again.",
+        "names, are said and left out; games with moves that the store has are not added again, nor is the "
+        "same file of results.",
     )
     into.add_argument("store", metavar="STORE", help="file of games; made where there is none")
     into.add_argument(
