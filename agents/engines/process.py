@@ -22,7 +22,7 @@ MEMORY_MB = 4096
 LINE_BYTES = 64 << 10  # the longest line that a program may print
 CHUNK = 64 << 10
 TAIL = 20  # lines kept to show
-LONGEST_POLL_S = 3600.0
+LONGEST_POLL_MS = 3_600_000
 END_S = 5.0  # to wait for what was killed
 
 
@@ -142,17 +142,33 @@ class EngineProcess:
         """Whether there is to be waited for its output, for its input to take more, and for its errors."""
         return not (self._eof or self._overflow), bool(self._outbox), not self._error_eof
 
-    def _awaited(self) -> list[int]:
-        descriptors = zip((self._out, self._in, self._err), self._wants(), strict=True)
-        return [descriptor for descriptor, wanted in descriptors if wanted]
+    def _awaited(self) -> list[tuple[int, int]]:
+        """Descriptors and what is awaited of them."""
+        if not self._finish.alive:
+            return []
+        pairs = ((self._out, select.POLLIN), (self._in, select.POLLOUT), (self._err, select.POLLIN))
+        return [pair for pair, wanted in zip(pairs, self._wants(), strict=True) if wanted]
 
-    def _own_poll(self) -> select.poll:
-        """What waits for this program alone, kept from one wait to the next."""
-        if self._watched != self._wants():
-            self._watched, self._poll = self._wants(), select.poll()
-            for descriptor in self._awaited():
-                self._poll.register(descriptor, select.POLLOUT if descriptor == self._in else select.POLLIN)
-        return self._poll
+    def pump(self, timeout_s: float) -> None:
+        """`pump` for this program alone, with a poll that is kept from one wait to the next."""
+        if not self._finish.alive:
+            return
+        if self._watched != (wants := self._wants()):
+            self._watched, self._poll = wants, select.poll()
+            for descriptor, event in self._awaited():
+                self._poll.register(descriptor, event)
+        if any(wants):
+            for descriptor, _ in self._poll.poll(_milliseconds(timeout_s)):
+                self._serve(descriptor)
+
+    def _serve(self, descriptor: int) -> None:
+        """Something can be done at a descriptor: do it."""
+        if descriptor == self._in:
+            self._write()
+            return
+        data = _read(descriptor)
+        if data is not None:
+            (self._hear if descriptor == self._out else self._hear_error)(data)
 
     def _write(self) -> None:
         if not self._outbox:
@@ -206,28 +222,17 @@ class EngineProcess:
 
 def pump(processes: Sequence[EngineProcess], timeout_s: float) -> None:
     """Move bytes to and from the programs, once, waiting at most timeout_s for the first."""
-    open_ones = [process for process in processes if process._finish.alive]
-    owner = {descriptor: process for process in open_ones for descriptor in process._awaited()}
-    if not owner:
+    if len(processes) == 1:
+        processes[0].pump(timeout_s)
         return
-    if len(open_ones) == 1:
-        poll = open_ones[0]._own_poll()
-    else:
-        poll = select.poll()
-        for descriptor, process in owner.items():
-            poll.register(descriptor, select.POLLOUT if descriptor == process._in else select.POLLIN)
-    for descriptor, _ in poll.poll(round(1000 * min(max(timeout_s, 0.0), LONGEST_POLL_S) + 0.5)):
-        process = owner[descriptor]
-        if descriptor == process._in:
-            process._write()
-            continue
-        data = _read(descriptor)
-        if data is None:
-            continue
-        if descriptor == process._out:
-            process._hear(data)
-        else:
-            process._hear_error(data)
+    poll, owner = select.poll(), {}
+    for process in processes:
+        for descriptor, event in process._awaited():
+            poll.register(descriptor, event)
+            owner[descriptor] = process
+    if owner:
+        for descriptor, _ in poll.poll(_milliseconds(timeout_s)):
+            owner[descriptor]._serve(descriptor)
 
 
 def scrubbed_environment(more: Mapping[str, str]) -> dict[str, str]:
@@ -235,6 +240,10 @@ def scrubbed_environment(more: Mapping[str, str]) -> dict[str, str]:
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     kept["PATH"] = f"{kept.get('PATH', '')}:{PATH}".lstrip(":")
     return kept | {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"} | dict(more)
+
+
+def _milliseconds(seconds: float) -> int:
+    return min(LONGEST_POLL_MS, int(1000 * seconds) + 1) if seconds > 0 else 0
 
 
 def _read(descriptor: int) -> bytes | None:

@@ -45,7 +45,7 @@ def alone(talk: Talk[T]) -> T:
             process, deadline = next(talk)
             while True:
                 left = deadline - time.monotonic()
-                pump([process], max(0.0, left))
+                process.pump(left)
                 if process.has_news or left <= 0:
                     break
     except StopIteration as end:
