@@ -58,6 +58,16 @@ class GoReferee:
             details["referee_fault"] = judged.fault
         return Ending(judged.outcome, judged.result, "rules", details)
 
+    def check(self, game: Game) -> None:
+        """Start the engine and end it. Raises TengenError where it does not start or judges nothing."""
+        from tengen.envs.go.game import Go
+
+        assert isinstance(game, Go)
+        try:
+            self._referee.start(game)
+        finally:
+            self.close()
+
     def close(self) -> None:
         """End the engine."""
         self._referee.close()

@@ -56,7 +56,9 @@ class Live:
 
         drawn = Table(title=Text(_title(tournament)), title_justify="left", header_style="bold")
         for index, column in enumerate(COLUMNS):
-            drawn.add_column(column, justify="right" if index else "left", overflow="fold")
+            drawn.add_column(
+                column, justify="right" if index else "left", overflow="fold", no_wrap=bool(index)
+            )
         for row in rows(found):
             drawn.add_row(*(Text("" if cell is None else number(cell)) for cell in row))
         self._live.update(Group(drawn, Text(facts)), refresh=True)

@@ -90,6 +90,7 @@ class Outcome(NamedTuple):
     fingerprint: str
     reason: str
     disagrees: bool  # the referee's dead stones changed who won
+    referee_failed: bool  # and the bare board was scored
 
 
 class Store:
@@ -188,7 +189,8 @@ class Store:
     def outcomes(self, event: str, after: int = 0) -> list[Outcome]:
         """What came of every game of an event with a number above `after`, in order: without the moves."""
         query = """SELECT number, key, first_id, second_id, outcome, fingerprint, reason,
-            json_extract(details, '$.disagrees') IS NOT NULL FROM games
+            json_extract(details, '$.disagrees') IS NOT NULL,
+            json_extract(details, '$.referee_fault') IS NOT NULL FROM games
             WHERE event = ? AND number > ? ORDER BY number"""
         with self._faults():
             return [Outcome(*row) for row in self._base.execute(query, (event, after))]

@@ -18,6 +18,7 @@ class Tally:
         self.void = 0
         self.faults: Counter[str] = Counter()  # kind -> games that an engine's fault ended
         self.disagreements = 0  # games that the referee gave to the other side than the bare board
+        self.referee_faults = 0  # games that were scored as they stood, since the referee failed
         self._counts: dict[tuple[str, str], list[int]] = {}  # (first mover, second) -> won, drawn, lost
         self._seen: set[tuple[str, str, str]] = set()
 
@@ -26,6 +27,7 @@ class Tally:
         if game.reason.startswith(FAULT) or game.reason == TIME:
             self.faults[game.reason.removeprefix(FAULT)] += 1
         self.disagreements += game.disagrees
+        self.referee_faults += game.referee_failed
         moves = (game.first_id, game.second_id, game.fingerprint)
         if game.outcome is None:
             self.void += 1

@@ -48,7 +48,7 @@ class Tournament:
                 raise TengenError(
                     f"adjudication.referee: a referee of dead stones is for Go, not for {self.game.name}"
                 )
-            GoReferee(config.adjudication.referee, config.seed).close()
+            GoReferee(config.adjudication.referee, config.seed).check(self.game)
         self.openings = self._openings()
         self.matches: list[Match] = []  # of all rounds so far
         self.rounds: list[Round] = []

@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tengen.agents.base import RESIGN, Agent
+from tengen.agents.engines.faults import EngineFault
 from tengen.agents.registry import AGENT_KINDS, AgentKind, AgentSpec
 from tengen.cli import main
 from tengen.envs.game import Bools, Game, Ints, States
@@ -237,6 +238,27 @@ def test_dead_stones_are_taken_off_before_the_score(tmp_path: Path) -> None:
     for game in games(tmp_path):
         assert (game.result, game.details["raw_result"], game.details["dead"]) == ("W+0.5", "B+80.5", "D4")
     assert tournament.tally.disagreements == 2
+
+
+def test_a_referee_that_does_not_start_is_told_before_the_night(tmp_path: Path) -> None:
+    referee = f"gtp:{sys.executable} -I -S {BAD_ENGINE} referee stillborn"
+    given = config("random", "random", game="go5", adjudication=AdjudicationConfig(referee=referee))
+    with pytest.raises(EngineFault, match="referee"):
+        played(tmp_path, given)
+
+
+def test_games_that_the_referee_failed_at_are_counted(tmp_path: Path) -> None:
+    referee = f"gtp:{sys.executable} -I -S {BAD_ENGINE} referee none E5"  # where no stone stands
+    path = tmp_path / "opening"
+    path.write_text("D4\n")
+    given = config(
+        *("scripted:last", "scripted:last"),
+        game="go9",
+        games=2,
+        adjudication=AdjudicationConfig(referee=referee),
+        openings=OpeningsConfig(kind="file", file=str(path)),
+    )
+    assert played(tmp_path, given).tally.referee_faults == 2
 
 
 def test_overstepping_the_time_loses_beyond_the_margin(tmp_path: Path) -> None:

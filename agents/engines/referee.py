@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tengen.agents.engines.faults import EngineFault, printable
+from tengen.agents.engines.faults import EngineFault, EngineRefusal, printable
 from tengen.agents.engines.gtp import GtpDriver
 from tengen.agents.engines.talk import Talk, alone
 from tengen.envs.game import Game, States
@@ -57,6 +57,13 @@ class Referee:
             raise TengenError(f"referee '{name}': expected a GTP program, such as gtp:gnugo")
         self._driver: GtpDriver | None = None
         self.judged = self.disagreements = self.faults = 0
+
+    def start(self, game: Go) -> None:
+        """Start the program now. Raises EngineFault, EngineRefusal."""
+        self._driver = self._open(game)
+        alone(self._driver.ready())
+        if self._driver.commands and "final_status_list" not in self._driver.commands:
+            raise EngineRefusal(f"referee '{self.name}' lacks the GTP command final_status_list")
 
     def dead_stones(self, game: Go, start: States, actions: Sequence[int]) -> tuple[int, ...]:
         """The points whose stones are dead at the end of a game from start [1].

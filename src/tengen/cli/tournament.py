@@ -127,6 +127,8 @@ def _report(tournament: "Tournament", path: Path, complete: bool) -> None:
         notes.append(f"{faults.total():,} ended by faults of players ({kinds})")
     if tournament.tally.disagreements:
         notes.append(f"dead stones changed the winner of {tournament.tally.disagreements:,}")
+    if tournament.tally.referee_faults:
+        notes.append(f"{tournament.tally.referee_faults:,} scored as they stood, since the referee failed")
     if tournament.tally.void:
         notes.append(f"{tournament.tally.void:,} void")
     print("; ".join(notes))
@@ -155,6 +157,17 @@ def _emit(tournament: "Tournament", path: Path, complete: bool) -> None:
             "void": tournament.tally.void,
             "faults": dict(tournament.tally.faults),
             "disagreements": tournament.tally.disagreements,
+            "referee_faults": tournament.tally.referee_faults,
+            "decided": [
+                {
+                    "first": m.first.name,
+                    "second": m.second.name,
+                    "hypothesis": m.decided,
+                    "games": len(m.outcomes),
+                }
+                for m in tournament.matches
+                if m.decided
+            ],
             "store": str(path),
             **(found.to_json() if found else {"ratings": []}),
         }
