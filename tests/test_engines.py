@@ -315,10 +315,18 @@ def test_clocks_are_told_and_resignations_understood(seat, tmp_path) -> None:  #
     position = Position(make_game("go9"))
     agent.follow(0, position.start, [])
     agent.tell_time(0, left_s=(61.9, 30.2), increment_s=1.0)
+    position.apply(int(agent.choose(position.state.copy(), np.array([0]))[0]))
+    position.play("J9")
+    agent.follow(0, position.start, position.actions)
+    agent.tell_time(0, left_s=(60.0, 29.9), increment_s=1.0)
     agent.choose(position.state.copy(), np.array([0]))
-    assert [line.split()[1:] for line in log.read_text().splitlines()[-3:-1]] == [
+    told = [line.split()[1:] for line in log.read_text().splitlines()]
+    assert [words for words in told if words[0].startswith("time_")] == [
+        ["time_settings", "61", "0", "0"],
         ["time_left", "b", "61", "0"],
         ["time_left", "w", "30", "0"],
+        ["time_left", "b", "60", "0"],
+        ["time_left", "w", "29", "0"],
     ]
     quitter = seat("resigns")
     position = Position(make_game("go9"))

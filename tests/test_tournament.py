@@ -525,3 +525,10 @@ def test_the_command_plays_exports_and_rates(tmp_path, monkeypatch, capsys) -> N
         assert main(["ratings", store, "--json"]) == 0
         ratings.append(last_json(capsys.readouterr().out)["ratings"])
     assert ratings[0] == ratings[1]
+
+
+def test_a_misspelt_key_of_a_player_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text("kind: tournament\ngame: connect4\nplayers: [{agent: random, raiting: 3}, random]\n")
+    assert main(["tournament", str(path)]) == 2
+    assert "players.0.raiting: unknown key; did you mean players.0.rating?" in capsys.readouterr().err

@@ -41,6 +41,7 @@ class GtpDriver(Driver):
         self._number = 0
         self._start: bytes | None = None  # what the engine's game began with; None before the first
         self._played: list[int] = []  # and how it went on
+        self._knows_clock = False  # that there is one, in this game
 
     def ready(self) -> Talk[None]:
         """Size and komi are set; refused where it does not take them, or lacks a command."""
@@ -132,7 +133,7 @@ class GtpDriver(Driver):
         key = start.tobytes()
         commands: list[tuple[object, ...]] = []
         if key != self._start or list(actions[:known]) != self._played:
-            self._start, known = key, 0
+            self._start, known, self._knows_clock = key, 0, False
             commands.append(("clear_board",))
             if "set_random_seed" in self.commands:
                 # So that a game depends on its beginning, not on what the same process has played before.
@@ -169,7 +170,11 @@ class GtpDriver(Driver):
         """What the engine is told about its time, as far as GTP can say it."""
         if clock.left_s is not None and "time_left" in self.commands:
             own, other = (str(max(0, int(seconds))) for seconds in clock.left_s)
-            return [("time_left", "bw"[color], own, 0), ("time_left", "wb"[color], other, 0)]
+            told: list[tuple[object, ...]] = []
+            if not self._knows_clock and "time_settings" in self.commands:
+                self._knows_clock = True
+                told.append(("time_settings", own, 0, 0))  # GTP has no increments
+            return [*told, ("time_left", "bw"[color], own, 0), ("time_left", "wb"[color], other, 0)]
         move_s = clock.move_s if clock.move_s is not None else self.patience.move_s
         if move_s is not None and "time_settings" in self.commands:
             return [("time_settings", 0, max(1, int(move_s)), 1)]

@@ -35,6 +35,8 @@ BOUNDS = {
     "multiple_of": ("multiple_of", "a multiple of"),
 }
 
+ITEM = "<n>"  # stands for the number of an item in the key of a list's sections
+
 
 def describe(
     error: ValidationError, model: type[BaseModel], data: Any, source: str, overrides: Sequence[str]
@@ -122,7 +124,15 @@ def _path_in(data: Any, fault: ErrorDetails) -> list[str | int]:
 
 def _near_key(path: list[str | int], model: type[BaseModel]) -> str:
     """The valid key that was probably meant: among its neighbours, then anywhere, in full dotted form."""
-    *section, leaf = map(str, path)
+    numbers = [str(part) for part in path if isinstance(part, int)]
+    found = _near_dotted([ITEM if isinstance(part, int) else part for part in path], model)
+    for number in numbers:
+        found = found.replace(ITEM, number, 1)
+    return found
+
+
+def _near_dotted(path: list[str], model: type[BaseModel]) -> str:
+    *section, leaf = path
     prefix = ".".join(section)
     keys = dict(_keys(model))
     siblings = [key for key in keys if key.rpartition(".")[0] == prefix]
@@ -139,7 +149,7 @@ def _near_key(path: list[str | int], model: type[BaseModel]) -> str:
 
 
 def _hint(path: list[str | int], model: type[BaseModel]) -> str:
-    text = dict(_keys(model)).get(".".join(map(str, path)))
+    text = dict(_keys(model)).get(".".join(ITEM if isinstance(part, int) else part for part in path))
     return f" ({text})" if text else ""
 
 
@@ -148,14 +158,15 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str |
     for name, field in model.model_fields.items():
         key = f"{prefix}{field.alias or name}"
         yield key, field.description
-        for section in _sections(field.annotation):
-            yield from _keys(section, f"{key}.")
+        for section, in_list in _sections(field.annotation):
+            yield from _keys(section, f"{key}.{ITEM}." if in_list else f"{key}.")
 
 
-def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Models that may stand directly under a key: the annotation itself or members of its union."""
+def _sections(annotation: Any, in_list: bool = False) -> Iterator[tuple[type[BaseModel], bool]]:
+    """Models that may stand under a key, in its union or its list, and whether that is a list."""
+    origin = typing.get_origin(annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
+        yield annotation, in_list
+    elif origin in (typing.Union, types.UnionType, typing.Annotated, list, tuple):
         for member in typing.get_args(annotation):
-            yield from _sections(member)
+            yield from _sections(member, in_list or origin in (list, tuple))
