@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -100,12 +101,14 @@ class Store:
     full, no permission, another process that keeps it locked).
     """
 
-    def __init__(self, path: Path, *, wait_s: float = WAIT_S, check: bool = True) -> None:
+    def __init__(
+        self, path: Path, *, wait_s: float = WAIT_S, check: bool = True, writes: bool = True
+    ) -> None:
         """Use `open`."""
         self.path = path
         self.wait_s = wait_s
         with self._faults():
-            self._base = sqlite3.connect(path, timeout=wait_s, isolation_level=None)
+            self._base = self._connect("mode=rwc" if writes else _reading(path))
             try:
                 self._prepare(check)
             except BaseException:
@@ -116,16 +119,25 @@ class Store:
     def open(
         cls, path: Path | str, *, create: bool = True, wait_s: float = WAIT_S, check: bool = True
     ) -> Self:
-        """Open a store, or make it where there is none; check looks through the whole file for damage."""
+        """Open a store to read and write, and make it where there is none.
+
+        create=False: it has to be there, and may be where nothing can be written. check: look through the
+        whole file for damage.
+        """
         path = Path(path)
         if path.is_dir():
             raise TengenError(f"{path}: is a folder, not a store of games; name a file in it")
-        if not path.exists():
+        if not path.exists() or (not create and path.is_file() and not path.stat().st_size):
             if not create:
                 raise TengenError(f"{path}: there is no such store; 'tengen tournament' makes one")
             with disk_faults(path, "make the folder of the store"):
                 path.parent.mkdir(parents=True, exist_ok=True)
-        return cls(path, wait_s=wait_s, check=check)
+        writes = create or (os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK))
+        return cls(path, wait_s=wait_s, check=check, writes=writes)
+
+    def _connect(self, how: str) -> sqlite3.Connection:
+        place = f"{self.path.absolute().as_uri()}?{how}"
+        return sqlite3.connect(place, uri=True, timeout=self.wait_s, isolation_level=None)
 
     def _prepare(self, check: bool) -> None:
         base = self._base
@@ -286,3 +298,9 @@ def _game(row: tuple[Any, ...]) -> StoredGame:
     values["seconds"] = tuple(np.frombuffer(values["seconds"], "<f4").tolist())
     values["details"] = json.loads(values["details"])
     return StoredGame(**values)
+
+
+def _reading(path: Path) -> str:
+    """How to open a store where nothing can be written; SQLite wants files beside one that may change."""
+    log = path.with_name(f"{path.name}-wal")
+    return "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"

@@ -226,6 +226,26 @@ def test_a_store_to_read_must_be_there(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+def test_an_empty_file_is_no_store_to_read(tmp_path: Path) -> None:
+    path = tmp_path / "empty.sqlite"
+    path.touch()
+    with pytest.raises(TengenError, match="there is no such store"):
+        Store.open(path, create=False)
+    assert not path.stat().st_size
+
+
+def test_a_store_is_read_where_nothing_can_be_written(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "a ?#% store.sqlite"
+    with Store.open(path) as store:
+        store.add([game("one"), game("two", -1)])
+    monkeypatch.setattr("tengen.league.store.os.access", lambda *_: False)
+    with Store.open(path, create=False) as store:
+        assert len(store) == 2
+        with pytest.raises(MachineError, match="cannot be opened for writing"):
+            store.add(game("three"))
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
 @pytest.mark.parametrize("form", ["pgn", "csv"])
 def test_exported_results_are_the_stores_and_import_again(tmp_path: Path, form: str) -> None:
     with Store.open(tmp_path / "s") as store, Store.open(tmp_path / "t") as other:
