@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from tengen.agents.mcts.config import SearchConfig
 from tengen.config import ConfigModel
 from tengen.networks.spec import NetworkConfig
+from tengen.selfplay.actors_config import ActorsConfig
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -32,11 +33,9 @@ class Resignation(ConfigModel):
     """Share of games never resigned, to count false resignations."""
 
 
-class RolloutsConfig(ConfigModel):
+class RolloutsConfig(ActorsConfig):
     """Who plays the games, and how."""
 
-    workers: Annotated[int, Field(ge=0, le=10_000)] = 0
-    """Ray actors; 0 plays in this process."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Threads of this process; 0 is one a core."""
     games: Annotated[int, Field(ge=1, le=100_000)] = 192
@@ -53,12 +52,6 @@ class RolloutsConfig(ConfigModel):
     reuse_tree: bool = False
     playout_cap: PlayoutCap = PlayoutCap()
     resignation: Resignation = Resignation()
-    address: str | None = None
-    """Ray cluster to join; none starts one here."""
-    cpus_per_worker: Annotated[float, Field(ge=0)] = 1.0
-    gpus_per_worker: Annotated[float, Field(ge=0)] = 0.0
-    in_flight: Annotated[int, Field(ge=1, le=100)] = 2
-    """Calls outstanding at each actor."""
 
 
 class ReplayConfig(ConfigModel):

@@ -10,16 +10,15 @@ from tengen.agents.dqn.replay_config import ReplayConfig
 from tengen.config import ConfigModel
 from tengen.envs.worlds_config import WorldsConfig
 from tengen.networks.q_config import QNetworkConfig
+from tengen.selfplay.actors_config import ActorsConfig
 from tengen.selfplay.config import RunConfig
 
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
-class CollectConfig(ConfigModel):
+class CollectConfig(ActorsConfig):
     """Who plays the worlds, and how."""
 
-    workers: Annotated[int, Field(ge=0, le=10_000)] = 0
-    """Ray actors; 0 plays in this process."""
     worlds: Annotated[int, Field(ge=1, le=100_000)] = 8
     """Side by side in this process or in each actor."""
     steps: Count = 32
@@ -28,12 +27,6 @@ class CollectConfig(ConfigModel):
     """Play in a thread of its own while the learner learns; false takes turns, and is exact on resuming."""
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     """Cores of the network that acts, in each actor."""
-    address: str | None = None
-    """Ray cluster to join; none starts one here."""
-    cpus_per_worker: Annotated[float, Field(ge=0)] = 1.0
-    gpus_per_worker: Annotated[float, Field(ge=0)] = 0.0
-    in_flight: Annotated[int, Field(ge=1, le=100)] = 2
-    """Calls outstanding at each actor."""
 
 
 class WorldEvaluationConfig(ConfigModel):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from tengen.config import ConfigModel
+from tengen.selfplay.actors_config import ActorsConfig
 from tengen.selfplay.config import RunConfig
 
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -96,19 +97,11 @@ class HallConfig(ConfigModel):
     """The oldest leaves when there is one more."""
 
 
-class EvolutionRolloutsConfig(ConfigModel):
+class EvolutionRolloutsConfig(ActorsConfig):
     """Who plays the fitness games; the result is the same whoever does."""
 
-    workers: Annotated[int, Field(ge=0, le=10_000)] = 0
-    """Ray actors; 0 plays in this process."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Threads of this process; 0 is one a core."""
-    address: str | None = None
-    """Ray cluster to join; none starts one here."""
-    cpus_per_worker: Annotated[float, Field(ge=0)] = 1.0
-    gpus_per_worker: Annotated[float, Field(ge=0)] = 0.0
-    in_flight: Annotated[int, Field(ge=1, le=100)] = 2
-    """Calls outstanding at each actor."""
 
 
 class EvolutionEvaluationConfig(ConfigModel):
