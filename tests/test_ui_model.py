@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from tengen.envs import Position, make_game
 from tengen.errors import IllegalMove, TengenError
+from tengen.shipped import shipped_network
 from tengen.ui.model.autosave import AutoSave, session_from_json, session_json, unfinished
 from tengen.ui.model.clock import GameClock, parse_control
 from tengen.ui.model.faces import face_of, winning_four
 from tengen.ui.model.keys import ACTIONS, Keys
-from tengen.ui.model.levels import LEVELS, level_spec, shipped_network
+from tengen.ui.model.levels import LEVELS, level_spec
 from tengen.ui.model.records import load_record, record_text, save_record
 from tengen.ui.model.review import Finding, mistakes
 from tengen.ui.model.session import Seat, Session

@@ -6,10 +6,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from tengen.errors import MachineError, TengenError
+from tengen.shipped import shipped_network
 from tengen.ui.model.autosave import AutoSave, unfinished
 from tengen.ui.model.clock import GameClock, parse_control
 from tengen.ui.model.keys import Keys
-from tengen.ui.model.levels import shipped_network
 from tengen.ui.model.records import game_of_record, load_record, save_record
 from tengen.ui.model.session import Seat, Session
 

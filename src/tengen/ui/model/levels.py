@@ -1,12 +1,10 @@
 """Named levels of strength: which agent stands behind each, and what it was rated."""
 
-import json
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 from tengen.envs.game import Game
 from tengen.errors import TengenError
+from tengen.shipped import default_agent, shipped_network
 from tengen.words import did_you_mean
 
 
@@ -40,31 +38,6 @@ MEASURED = {
 RATINGS = {game: dict(zip(NAMES, elos, strict=False)) for game, elos in MEASURED.items()}
 
 
-def models_folder() -> Path:
-    """The folder of networks that ship."""
-    from importlib.resources import files
-
-    return Path(str(files("tengen.models")))
-
-
-@lru_cache(maxsize=64)
-def shipped_network(game: Game) -> str | None:
-    """The shipped network that plays a game best, as `models/NAME`: its own, or of the nearest size."""
-    best: tuple[float, str] | None = None
-    for state in sorted(models_folder().glob("*/state.json")):
-        try:
-            about = json.loads(state.read_text())
-        except (OSError, ValueError):
-            continue
-        if about.get("family") != game.family or about.get("planes") != list(game.planes):
-            continue
-        height = about.get("spec", {}).get("height", 0)
-        distance = abs(height - game.obs_shape[1]) + (about.get("game") != game.name) / 2
-        if best is None or distance < best[0]:
-            best = (distance, f"models/{state.parent.name}")
-    return best[1] if best else None
-
-
 def level_spec(game: Game, name: str) -> str:
     """The agent string of a level. Raises TengenError for a name that is none."""
     found = next((level for level in LEVELS if level.name == name.lower()), None)
@@ -75,9 +48,8 @@ def level_spec(game: Game, name: str) -> str:
 
 
 def default_opponent(game: Game) -> str:
-    """The network that ships for this game under search, or else search with random games."""
-    network = shipped_network(game)
-    return f"mcts:{network}?sims=400" if network else "mcts?sims=1000"
+    """Who plays against people unless they say otherwise."""
+    return default_agent(game, other_sizes=True)
 
 
 def rating(game: Game, name: str) -> str:
