@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from tengen.league.claims import Claims
+from tengen.league.jobs import Job
 from tengen.league.schedule import Match
 from tengen.league.tournament_config import TournamentConfig
 from tengen.league.wave import Board
-from tengen.league.worker import Job
 from tengen.machine import usable_cores
 
 JOB = 4  # times `parallel` games in one job, since batches run dry only when the last of them are played

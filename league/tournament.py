@@ -10,17 +10,17 @@ from tengen.envs.registry import make_game
 from tengen.errors import TengenError
 from tengen.league.claims import Claims
 from tengen.league.dispatch import Dispatch
-from tengen.league.ending import GoReferee, Limits
+from tengen.league.ending import GoReferee
 from tengen.league.entrants import entrants
 from tengen.league.openings import make_openings
 from tengen.league.pairings import Pairing, Round, default_rounds, next_round
+from tengen.league.places import Places
 from tengen.league.schedule import Match, make_matches
 from tengen.league.sprt import Sprt
 from tengen.league.store import Outcome, Store
 from tengen.league.tally import Tally
 from tengen.league.tournament_config import TournamentConfig
 from tengen.league.worker import Report, Worker
-from tengen.machine import usable_cores
 
 MOST_OPENINGS = 10_000  # made beforehand; longer matches take them in turn
 TICK_S = 0.25  # between looks at what the user wants and what other processes have played
@@ -74,12 +74,8 @@ class Tournament:
         """
         reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         halt = threading.Event()
-        before = len(self.store)
-        seed = self.config.seed
-        workers = [
-            Worker(self.game, self._limits, reports, halt, [seed, number, before])
-            for number in range(self.config.concurrency or usable_cores())
-        ]
+        places = Places(self.config, self.game, len(self.store))
+        workers = [Worker(player, reports, halt) for player in places.players]
         claims = Claims(self.store.path)
         try:
             self._free = list(workers)
@@ -93,6 +89,7 @@ class Tournament:
             for worker in workers:
                 worker.jobs.put(None)
             claims.close()
+            places.close()
 
     def _play_rounds(
         self,
@@ -149,13 +146,6 @@ class Tournament:
                 worker.start()
             worker.jobs.put(job)
 
-    def _limits(self) -> Limits:
-        """What games may do; made by each worker for itself, since a referee is an engine."""
-        config = self.config
-        name = config.adjudication.referee
-        referee = GoReferee(name, config.seed) if name else None
-        return Limits(config.time, config.adjudication, config.faults, referee)
-
     def _openings(self) -> list[list[int]]:
         """The openings of this event: from the store if it has them, so that they are the same every time."""
         pairs = min(MOST_OPENINGS, (self.config.games + 1) // 2)
@@ -176,7 +166,9 @@ class Tournament:
 
     def _gathered(self, reports: list[Report]) -> None:
         """Put the games of reports on the disk, in one transaction, and count them."""
-        games = [game for report in reports for game in report.games(self.event, self.config.seed)]
+        games = [
+            game for report in reports for game in report.games(self.event, self.game.name, self.config.seed)
+        ]
         if games:
             self.new_games += self.store.add(games)
             self._refresh()
@@ -240,7 +232,7 @@ def _release(workers: list[Worker]) -> None:
     except KeyboardInterrupt:
         for worker in workers:
             if worker.is_alive():
-                worker.close_agents()
+                worker.player.close()
         raise
 
 

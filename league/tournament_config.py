@@ -99,7 +99,13 @@ class TournamentConfig(ConfigModel):
     faults: Literal["loss", "void"] = "loss"
     """What a game is whose engine crashed, hung or broke the rules."""
     concurrency: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Matches played at once; 0 is one a core."""
+    """Matches played at once; 0 is one a core, of this machine or of Ray's cluster."""
+    where: Literal["threads", "processes", "ray"] = "threads"
+    """Where matches are played: here, in processes of their own, or in Ray actors."""
+    address: str | None = None
+    """A Ray cluster to join (host:port, auto); none starts Ray on this machine."""
+    cpus: Annotated[float, Field(gt=0, le=1024)] = 1.0
+    """That a Ray actor takes."""
     parallel: Annotated[int, Field(ge=1, le=100_000)] = 64
     """Games side by side in one match of players that live in this process; engines play one at a time."""
     seed: Annotated[int, Field(ge=0, lt=2**62)] = 0
@@ -114,6 +120,8 @@ class TournamentConfig(ConfigModel):
             raise ValueError(
                 f"challengers: {self.challengers} of {len(self.players)} players leave nobody to play against"
             )
+        if self.address and self.where != "ray":
+            raise ValueError(f"address: {self.address} is Ray's, and where is {self.where}; set where=ray")
         if self.openings.kind == "file" and not self.openings.file:
             raise ValueError("openings.file: missing; kind file needs a file of openings")
         if self.openings.kind == "book" and not self.openings.agent:

@@ -1,5 +1,6 @@
 """Tree search as an agent."""
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,7 @@ from tengen.agents.base import Agent
 from tengen.agents.mcts.config import SearchConfig
 from tengen.agents.mcts.search import Found, LeafEvaluator, Search
 from tengen.agents.policy import sharpen
+from tengen.agents.timing import seconds_to_think
 from tengen.envs.game import Game, Ints, States
 
 REUSE_LIMIT = 8  # boards; above, trees are not kept between moves, which would double their memory
@@ -39,6 +41,7 @@ class MctsAgent(Agent):
         self.search: Search | None = None
         self.budget: int | None = None  # simulations of the next searches, where they are to be fewer
         self.stop: Callable[[], bool] | None = None  # asked between rounds: whether to end a search early
+        self._seconds: dict[int, float] = {}  # that the next search of a board may take
 
     def start(self, game: Game, slots: int) -> None:
         if self.search is None or self.search.game is not game or len(self.search.states) < slots:
@@ -52,6 +55,20 @@ class MctsAgent(Agent):
             )
         self.game = game
         self.search.tree.nodes[:] = 0
+        self._seconds = {}
+
+    def tell_time(
+        self,
+        slot: int,
+        *,
+        move_s: float | None = None,
+        left_s: tuple[float, float] | None = None,
+        increment_s: float = 0.0,
+    ) -> None:
+        """How long the next move at a board may take, or its own and the other's clock."""
+        seconds = seconds_to_think(move_s, left_s, increment_s)
+        if seconds is not None:
+            self._seconds[slot] = seconds
 
     def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
         found = self.think(states, slots)
@@ -75,11 +92,19 @@ class MctsAgent(Agent):
         if fresh:
             search.set_roots(slots[fresh], states[fresh], self.budget)
         try:
-            search.run(slots, self.stop)
+            search.run(slots, self._until(slots))
         except BaseException:  # a tree with leaves that wait for their value for ever is of no further use
             search.tree.nodes[slots] = 0
             raise
         return search.result(slots)
+
+    def _until(self, slots: Ints) -> Callable[[], bool] | None:
+        """What ends the search of these boards: who asks for it, or their time, which ends with this move."""
+        told = [self._seconds.pop(slot) for slot in slots.tolist() if slot in self._seconds]
+        if not told:
+            return self.stop
+        ends, stop = time.perf_counter() + sum(told), self.stop
+        return lambda: time.perf_counter() > ends or (stop is not None and stop())
 
     def _resume(self, search: Search, slot: int, state: States) -> bool:
         """Find the state among the descendants of the slot's last root and go on from there."""

@@ -1,11 +1,14 @@
 """Alpha-beta as an agent."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tengen.agents.base import Agent
 from tengen.agents.minimax.frames import FAR
 from tengen.agents.minimax.searcher import Limits, Searcher, default_params
+from tengen.agents.timing import seconds_to_think
 from tengen.envs.game import Game, Ints, States
 
 NO_PLAN = (np.uint64(0), -1, ())
@@ -36,10 +39,24 @@ class MinimaxAgent(Agent):
         self._seed = seed
         self._searcher = Searcher(game, evaluation, table_bits=table_bits)
         self._plans: dict[int, tuple[np.uint64, int, tuple[int, ...]]] = {}
+        self._seconds: dict[int, float] = {}  # that the next search of a board may take
 
     def start(self, game: Game, slots: int) -> None:
         self.game = game
-        self._plans = {}
+        self._plans, self._seconds = {}, {}
+
+    def tell_time(
+        self,
+        slot: int,
+        *,
+        move_s: float | None = None,
+        left_s: tuple[float, float] | None = None,
+        increment_s: float = 0.0,
+    ) -> None:
+        """How long the next move at a board may take, or its own and the other's clock."""
+        seconds = seconds_to_think(move_s, left_s, increment_s)
+        if seconds is not None:
+            self._seconds[slot] = seconds
 
     def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
         actions = np.empty(len(states), np.int32)
@@ -52,14 +69,16 @@ class MinimaxAgent(Agent):
 
     def _choose_one(self, state: States, slot: int) -> tuple[int, float]:
         key, ply, rest = self._plans.pop(slot, NO_PLAN)
-        value = 0.0
+        value, limits = 0.0, self.limits
+        if (seconds := self._seconds.pop(slot, None)) is not None:
+            limits = replace(limits, seconds=min(seconds, limits.seconds or seconds))
         if not (rest and key == state["hash"][0] and ply == state["ply"][0]):
             found = self._searcher.find(
                 state,
                 self.params,
-                self.limits,
+                limits,
                 tie_seed=self._seed,
-                keep_table=self.limits.nodes > 0 or self.limits.seconds > 0,
+                keep_table=limits.nodes > 0 or limits.seconds > 0,
             )
             self.nodes += found.nodes
             rest = tuple(found.actions)
