@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": "measure an agent's score in a world such as atari/Pong",
     "gtp": "be a Go engine for other programs (GTP)",
     "hub": "be a draughts engine for other programs (Hub)",
+    "uci": "be a chess engine for other programs (UCI)",
     "watch": "watch an agent play a world such as atari/Pong",
     "records": "check collections of SGF, PDN or PGN games",
     "games": "list the games",

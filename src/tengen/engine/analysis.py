@@ -11,7 +11,7 @@ from tengen.agents.mcts import edges
 from tengen.agents.mcts.arrays import NO_CHILD
 from tengen.agents.mcts.config import SearchConfig
 from tengen.agents.mcts.search import LeafEvaluator, Search
-from tengen.envs.game import Floats, States
+from tengen.envs.game import Floats, Game, States
 from tengen.envs.go.game import Go
 from tengen.errors import TengenError
 
@@ -75,7 +75,7 @@ class Analysis:
 
     def __init__(
         self,
-        game: Go,
+        game: Game,
         evaluator: LeafEvaluator,
         state: States,
         *,
