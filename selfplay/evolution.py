@@ -33,6 +33,9 @@ NO_OPENINGS: Openings = ((),)
 class ChampionJudge(Protocol):
     """Who rates the best individual, between two generations."""
 
+    def keep(self, generation: int) -> None:
+        """The snapshot of that generation joins the league."""
+
     def rate(self, generation: int, stop: Callable[[], bool]) -> dict[str, float]:
         """Metrics of the checkpoint of that generation, against baselines."""
 
@@ -82,6 +85,13 @@ def breed(
     return Bred(population, alive, fitness, results, champion)
 
 
+def unbred(config: EvolutionConfig, strategy: Strategy) -> Champion:
+    """An individual that no selection has touched: generation 0, which later ones are measured by."""
+    population = strategy.ask(chance(config, 0, "unbred"))
+    weights, king, score = strategy.champion(population, np.zeros(len(population.weights)))
+    return Champion(weights, king, score, 0)
+
+
 def train(
     config: EvolutionConfig,
     run: RunDir,
@@ -103,6 +113,11 @@ def train(
     with contextlib.closing(players):
         if resume:
             restore(saved, run)
+        if config.snapshot_every and run.latest_checkpoint() is None:
+            saved.champion = unbred(config, strategy)
+            save(saved, run, mark=True)
+            if judge is not None:
+                judge.keep(0)
         clock.start()
         with (
             GracefulInterrupt() as interrupt,
@@ -128,6 +143,8 @@ def train(
                 is_rated = config.evaluation.every > 0 and generation % config.evaluation.every == 0
                 if clock.due().save or is_snapshot or (is_rated and judge is not None):
                     save(saved, run, mark=is_snapshot)
+                if judge is not None and is_snapshot:
+                    judge.keep(generation)
                 if judge is not None and is_rated:
                     metrics |= judge.rate(generation, lambda: interrupt.stop_requested)
                 run.append_metrics({"step": generation, **metrics})

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tengen.console import Progress
 from tengen.errors import TengenError
 from tengen.networks.checkpoint_files import read_state, read_weights, write_checkpoint
 from tengen.networks.evolved import CHAMPION
@@ -81,7 +82,9 @@ def restore(saved: SavedEvolution, run: RunDir) -> None:
         saved.clock.restore(state["extra"]["loop"])
         evolved = state["evolved"]
         saved.champion = Champion(arrays[CHAMPION], evolved["king"], evolved["score"], generation)
-    run.log(f"resumed at generation {generation}" + (f"; changed: {', '.join(changed)}" if changed else ""))
+    about = f"resumed at generation {generation}" + (f"; changed: {', '.join(changed)}" if changed else "")
+    run.log(about)
+    Progress("starting").say(about)
 
 
 def changed_keys(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:

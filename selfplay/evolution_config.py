@@ -10,14 +10,15 @@ from tengen.selfplay.config import RunConfig
 
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Positive = Annotated[float, Field(gt=0)]
+King = Annotated[float, Field(gt=0, le=100)]
 
 
 class KingConfig(ConfigModel):
     """The king's value in men, that evolves with a checkers network's weights."""
 
-    start: float = 2.0
-    low: float = 1.0
-    high: float = 3.0
+    start: King = 2.0
+    low: King = 1.0
+    high: King = 3.0
     step: Annotated[float, Field(ge=0)] = 0.1
     """A child's is its parent's plus -step, 0 or step, each as likely."""
 

@@ -239,12 +239,25 @@ def test_the_champion_plays_and_says_what_it_is_for(recipe: Path, tmp_path: Path
         make_agent(f"evolved:{run}/latest?sims=9", game)
 
 
+def test_snapshots_join_the_league_and_the_first_is_unbred(recipe: Path, tmp_path: Path, capsys) -> None:
+    run = tmp_path / "run"
+    assert cli.main(["train", str(recipe), "--run", str(run), "snapshot_every=2", "stop.updates=3"]) == 0
+    members = json.loads((run / "league.json").read_text())["members"]
+    assert [member["update"] for member in members] == [0, 2]
+    first = read_evolved(run / "checkpoints" / "step-00000000")
+    assert (first.generation, first.king) == (0, 2.0) and np.abs(first.weights).max() <= 0.2
+    capsys.readouterr()
+    assert cli.main(["train", "--resume", str(run), "stop.updates=4", "fitness.depth=2"]) == 0
+    assert "generation 3; changed: fitness.depth, stop.updates" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "override, message",
     [
         ("population=1", "1 has nobody to play"),
         ("population=7", "7 is odd"),
         ("king.start=3.5", "start 3.5 is outside low 1 to high 3"),
+        ("king.low=-1", "king.low: -1 is out of range"),
         ("game=connect4", "blondie1999 plays checkers only, not connect4"),
         ("fitness.hall_games=2 hall.every=0", "need a hall"),
         ("strategy.elites=1", "take comma"),

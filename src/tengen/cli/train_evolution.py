@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tengen.league.manager import Member
     from tengen.league.match import MatchResult
     from tengen.rundir import RunDir
     from tengen.selfplay.evolution_config import EvolutionConfig
@@ -65,26 +66,17 @@ class Champions:
         latest = run.latest_checkpoint()
         self.league.forget_after(latest[0] if latest else 0)
 
+    def keep(self, generation: int) -> None:
+        """See `ChampionJudge.keep`."""
+        self.league.add(self._member(generation))
+
     def rate(self, generation: int, stop: Callable[[], bool]) -> dict[str, float]:
         """See `ChampionJudge.rate`; matches that `stop` cut short count for nothing."""
-        from tengen.agents.registry import AgentSpec, parse_agent
+        from tengen.agents.registry import parse_agent
         from tengen.league.entrants import content_id
-        from tengen.league.manager import Member, path_from
+        from tengen.league.manager import Member
 
-        folder = dict(self._checkpoints())[generation]
-        id_ = content_id(AgentSpec(str(folder), "evolved", str(folder), self._options()), self.game)
-        place = path_from(self.run.path, folder)
-        every = self.config.snapshot_every
-        is_snapshot = every > 0 and generation % every == 0
-        newest = Member(
-            f"update {generation}",
-            id_,
-            "main",
-            place,
-            generation,
-            pooled=is_snapshot,
-            why="due" * is_snapshot,
-        )
+        folder, newest = dict(self._checkpoints())[generation], self._member(generation)
         scores = {}
         for opponent in self.config.evaluation.opponents:
             match = self._match(str(folder), opponent, self.config.evaluation.games, generation, stop)
@@ -97,6 +89,23 @@ class Champions:
             scores[f"score/{opponent}"] = match.score
         self.league.add(newest)
         return scores
+
+    def _member(self, generation: int) -> "Member":
+        from tengen.agents.registry import AgentSpec
+        from tengen.league.entrants import content_id
+        from tengen.league.manager import Member, path_from
+
+        folder, every = dict(self._checkpoints())[generation], self.config.snapshot_every
+        is_snapshot = every > 0 and generation % every == 0
+        return Member(
+            f"update {generation}",
+            content_id(AgentSpec(str(folder), "evolved", str(folder), self._options()), self.game),
+            "main",
+            path_from(self.run.path, folder),
+            generation,
+            pooled=is_snapshot,
+            why="due" * is_snapshot,
+        )
 
     def final_table(self) -> None:
         """Print what the newest champion is worth."""
