@@ -12,13 +12,17 @@ from tengen.networks.evolved import Evolved
 from tengen.networks.population import ChampionNetwork, PopulationEvaluator, conv_population
 
 if TYPE_CHECKING:
+    from tengen.agents.mcts.config import SearchConfig
+    from tengen.agents.mcts.search import Search
     from tengen.agents.registry import AgentSpec
+
+Floats = NDArray[np.float32]
+LARGE = 1e4  # a logit beyond says nothing more
 
 
 def champion_agent(spec: "AgentSpec", game: Game, evolved: Evolved, seed: int) -> Agent:
     """The agent that `evolved:FOLDER?...` names where the champion is convolutional. Raises TengenError."""
     from tengen.agents.mcts.agent import MctsAgent
-    from tengen.agents.mcts.config import SearchConfig
     from tengen.agents.mcts.evaluators import NetworkLeaves
     from tengen.agents.policy import PolicyAgent
     from tengen.agents.registry import whole_option
@@ -33,8 +37,8 @@ def champion_agent(spec: "AgentSpec", game: Game, evolved: Evolved, seed: int) -
         )
     is_value = evolved.player == "value"  # then its policy was never of use to it
     champion = ChampionNetwork(network, evolved.weights, flat=is_value)
-    simulations = whole_option(spec, "sims", 0, 0, 1_000_000)
-    if simulations and not is_value:
+    simulations = whole_option(spec, "sims", evolved.simulations, 0, 1_000_000)
+    if simulations and evolved.player == "policy":
         raise TengenError(
             f"agent '{spec.text}': was bred to play by its policy, and its value says nothing; leave out sims"
         )
@@ -42,7 +46,7 @@ def champion_agent(spec: "AgentSpec", game: Game, evolved: Evolved, seed: int) -
         return OnePlyAgent(spec.text, game, PopulationEvaluator(network, evolved.weights[None]))
     if not simulations:
         return PolicyAgent(spec.text, game, champion, 0.0, seed)
-    config = SearchConfig(simulations=simulations, considered=16)
+    config = search_config(simulations)
     return MctsAgent(spec.text, game, NetworkLeaves(champion), config, seed=seed)
 
 
@@ -84,16 +88,61 @@ def in_groups(whose: NDArray[np.int64]) -> Groups:
 
 def evaluated(
     game: Game, evaluator: PopulationEvaluator, states: States, whose: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[Floats, Floats]:
     """Logits [B, A] and values [B] of states, each by the individual that it belongs to."""
     observations = game.new_observation(len(states))
     game.observe(states, observations)
+    return answered(evaluator, observations, whose)
+
+
+def answered(
+    evaluator: PopulationEvaluator, observations: Floats, whose: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """As `evaluated`, of observations [B, C, H, W]."""
     groups = in_groups(whose)
     few = evaluator.only(groups.people)
     buffer = few.buffer(groups.size)
     buffer[groups.place, :, :, groups.group] = observations.transpose(0, 2, 3, 1)
     logits, values = few.evaluate(buffer)
     return logits[groups.group, groups.place], values[groups.group, groups.place]
+
+
+class PopulationLeaves:
+    """Leaves judged by the individual whose move their slot's search is for, all in one batch."""
+
+    observes = True
+
+    def __init__(self, evaluator: PopulationEvaluator, slots: int) -> None:
+        self.evaluator = evaluator
+        self.whose = np.zeros(slots, np.int64)  # the individual that a slot's search is for
+        self.leaf_slots = np.zeros(0, np.int32)  # `Search.leaf_slots`, set once the search is there
+
+    def evaluate(self, states: States, observations: Floats) -> tuple[Floats, Floats]:
+        """See `LeafEvaluator.evaluate`."""
+        logits, values = answered(self.evaluator, observations, self.whose[self.leaf_slots[: len(states)]])
+        # Weights may be finite and what comes of them not: then the individual plays badly, the others go on.
+        logits = np.nan_to_num(logits, nan=0.0, posinf=LARGE, neginf=-LARGE)
+        return np.clip(logits, -LARGE, LARGE), np.nan_to_num(values)
+
+
+def population_search(
+    game: Game, evaluator: PopulationEvaluator, simulations: int, slots: int
+) -> tuple["Search", PopulationLeaves]:
+    """Gumbel search for many games side by side, and its leaves, which know whose they are."""
+    from tengen.agents.mcts.search import Search
+
+    leaves = PopulationLeaves(evaluator, slots)
+    rng = np.random.default_rng(0)  # never drawn from: without noise nothing is left to chance
+    search = Search(game, leaves, search_config(simulations), slots=slots, rng=rng)
+    leaves.leaf_slots = search.leaf_slots
+    return search, leaves
+
+
+def search_config(simulations: int) -> "SearchConfig":
+    """How individuals search, in fitness games and as agents."""
+    from tengen.agents.mcts.config import SearchConfig
+
+    return SearchConfig(simulations=simulations, considered=16)
 
 
 def best_by_policy(

@@ -26,6 +26,7 @@ class Evolved:
     depth: int
     generation: int
     player: str = "policy"  # how a convolutional one plays
+    simulations: int = 0  # of each move's tree search, where it was bred by one
 
 
 def read_evolved(path: Path | str, game: str | None = None) -> Evolved:
@@ -49,6 +50,7 @@ def read_evolved(path: Path | str, game: str | None = None) -> Evolved:
             depth=int(evolved["depth"]),
             generation=int(state["step"]),
             player=str(evolved.get("player", "policy")),
+            simulations=int(evolved.get("simulations", 0)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise TengenError(f"{folder / STATE}: lacks {error}; the checkpoint is damaged") from error

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.agents.population import best_by_policy, best_by_value
+from tengen.agents.population import best_by_policy, best_by_value, population_search
 from tengen.envs.game import Game, States
 from tengen.envs.registry import make_game
 from tengen.networks.population import PopulationEvaluator, conv_population
@@ -14,7 +14,7 @@ from tengen.selfplay.strategies import Population
 
 
 class ConvArena:
-    """Individuals play by their policy, or by the value of the positions one ply on."""
+    """Individuals play by their policy, by the value of the positions one ply on, or by tree search."""
 
     def __init__(self, config: EvolutionConfig, openings: Openings) -> None:
         self.config = config
@@ -31,6 +31,8 @@ class ConvArena:
         evaluator = PopulationEvaluator(self._network, players.weights[people])
         states = self._begin(jobs)
         turns = np.zeros(len(jobs), np.int32)
+        if config.player == "gumbel":
+            search, leaves = population_search(game, evaluator, config.simulations, len(jobs))
         live = np.flatnonzero(~states["terminal"])
         while len(live):
             part = states[live]
@@ -38,6 +40,11 @@ class ConvArena:
             whose = sides[live, to_play]
             if config.player == "value":
                 actions = best_by_value(game, evaluator, part, whose)
+            elif config.player == "gumbel":
+                leaves.whose[live] = whose
+                search.set_roots(live, part)
+                search.run(live)
+                actions = search.result(live).actions
             else:
                 actions = best_by_policy(game, evaluator, part, whose, config.temperature, rng)
             game.step(part, actions)

@@ -161,10 +161,10 @@ def genome_size(config: EvolutionConfig) -> int:
 
         return len(default_params(make_game(config.game), "hand"))
     if config.network.name == "search":
-        from tengen.agents.mcts.tuning import CONSTANTS, middle_of
+        from tengen.agents.mcts.tuning import TUNED, middle_of
 
         middle_of(config.network.agent, make_game(config.game))
-        return len(CONSTANTS)
+        return len(TUNED)
     if config.network.name == "conv":
         from tengen.networks.population import conv_population
 

@@ -45,6 +45,7 @@ def save(saved: SavedEvolution, run: RunDir, mark: bool = False) -> None:
             "king": champion.king,
             "depth": config.fitness.depth,
             "player": config.fitness.player,
+            "simulations": config.fitness.simulations if config.fitness.player == "gumbel" else 0,
             "score": champion.score,
         },
         "step": saved.clock.update,

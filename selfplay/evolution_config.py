@@ -81,8 +81,10 @@ class FitnessConfig(ConfigModel):
     """Random openings only."""
     depth: Annotated[int, Field(ge=1, le=60)] = 4
     """Turns that the search looks ahead (networks of checkers)."""
-    player: Literal["policy", "value"] = "policy"
-    """How conv plays: by its policy, or by the value of the positions one ply on."""
+    player: Literal["policy", "value", "gumbel"] = "policy"
+    """How conv plays: by its policy, by the value of the positions one ply on, or by search with both."""
+    simulations: Annotated[int, Field(ge=1, le=10_000)] = 16
+    """A move of tree search (player gumbel)."""
     temperature: Annotated[float, Field(ge=0)] = 0.0
     """Of the policy (conv); 0 plays its likeliest move."""
     chunk: Count = 5
@@ -115,7 +117,7 @@ class EvolutionEvaluationConfig(ConfigModel):
     depth: Annotated[int, Field(ge=0, le=60)] = 0
     """Of its search; 0 is that of the fitness games."""
     simulations: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Of tree search by a conv champion's value (fitness.player: value); 0 plays as in the fitness games."""
+    """Of tree search by a conv champion (fitness.player: value, gumbel); 0 plays as in the fitness games."""
     opponents: list[str] = Field(default_factory=lambda: ["random"])
     """Agent strings."""
     final_games: Annotated[int, Field(ge=0, le=1_000_000)] = 0
@@ -167,8 +169,10 @@ class EvolutionConfig(RunConfig):
             raise ValueError(f"fitness.openings: ballots are for checkers, not {self.game}; take random")
         if self.fitness.hall_games and not self.hall.every:
             raise ValueError(f"fitness.hall_games: {self.fitness.hall_games} need a hall; set hall.every")
-        if self.evaluation.simulations and (self.network.name, self.fitness.player) != ("conv", "value"):
-            raise ValueError("evaluation.simulations: are for network.name conv with fitness.player value")
+        if self.evaluation.simulations and (self.network.name != "conv" or self.fitness.player == "policy"):
+            raise ValueError(
+                "evaluation.simulations: are for network.name conv with fitness.player value or gumbel"
+            )
         if self.strategy.elites and self.strategy.selection == "plus":
             raise ValueError("strategy.elites: under plus selection all parents compete; take comma")
         if self.strategy.elites >= max(2, self.population // 2):

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from tengen import cli
+from tengen.agents.mcts.config import SearchConfig
+from tengen.agents.mcts.tuning import TUNED, tuned_agent
 from tengen.agents.registry import make_agent
 from tengen.config import load_config
 from tengen.envs.registry import make_game
@@ -297,6 +299,16 @@ def test_a_bad_constant_of_tree_search_dies_out() -> None:
     assert points[:2].sum() > points[2:].sum() + 4
     again = arena.play(Population(weights, np.full(4, 2, np.float32)), jobs, 5)
     assert (again == results).all()
+
+
+def test_constants_of_tree_search_are_the_written_ones_times_exp_of_weights() -> None:
+    game = make_game("connect4")
+    weights = np.zeros(len(TUNED))
+    weights[TUNED.index("c_init")], weights[TUNED.index("temperature")] = np.log(2), np.log(3)
+    agent = tuned_agent("mcts?sims=4&rule=puct&temperature=0.5&warm=4", game, weights, seed=1)
+    written = SearchConfig()
+    assert (agent.config.c_init, agent.config.fpu_reduction) == (2 * written.c_init, written.fpu_reduction)
+    assert agent.temperature == pytest.approx(1.5) and agent.random_plies == 4
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ import torch
 from torch.func import vmap
 
 from tengen import cli
+from tengen.agents.mcts.agent import MctsAgent
+from tengen.agents.mcts.evaluators import NetworkLeaves
 from tengen.agents.policy import PolicyAgent
-from tengen.agents.population import in_groups
+from tengen.agents.population import in_groups, search_config
 from tengen.agents.registry import make_agent
 from tengen.envs.registry import make_game
 from tengen.networks.population import ChampionNetwork, PopulationEvaluator, conv_population
@@ -73,7 +75,7 @@ def test_groups_hold_one_individual_and_every_position_once() -> None:
 
 
 def arena(game: str, player: str) -> tuple[ConvArena, Population, np.ndarray]:
-    fitness = {"player": player, "max_turns": 30, "games": 2}
+    fitness = {"player": player, "max_turns": 30, "games": 2, "simulations": 6}
     config = EvolutionConfig.model_validate(
         {"game": game, "population": 4, "network": {"name": "conv", **SIZE}, "fitness": fitness}
     )
@@ -102,6 +104,39 @@ def test_side_by_side_they_play_as_they_would_alone(name: str) -> None:
         assert found == [np.sign(points[0, 0]), turns]
 
 
+@pytest.mark.parametrize("name", ["go5", "checkers", "connect4"])
+def test_searching_side_by_side_they_play_as_they_would_alone(name: str) -> None:
+    made, population, jobs = arena(name, "gumbel")
+    game, jobs = made.game, jobs[:3]
+    network = conv_population(game, SIZE)
+    agents = [
+        MctsAgent("", game, NetworkLeaves(ChampionNetwork(network, w)), search_config(6), seed=1)
+        for w in population.weights
+    ]
+    for agent in agents:
+        agent.start(game, 9)  # at more than a few boards, trees are not kept between moves
+    for (first, second, _), found in zip(jobs.tolist(), made.play(population, jobs, 1).tolist(), strict=True):
+        state, turns = game.new_states(1), 0
+        while not state["terminal"][0] and turns < 30:
+            mover = int(state["to_play"][0])
+            game.step(state, agents[(first, second)[mover]].choose(state, np.zeros(1, np.int32)))
+            turns += mover != state["to_play"][0]
+        points = np.zeros((1, 2), np.float32)
+        game.returns(state, points)
+        if game.has_ownership and not state["terminal"][0]:
+            game.score(state, points[:, 0])
+        assert found == [np.sign(points[0, 0]), turns]
+
+
+def test_an_individual_that_answers_with_infinities_only_loses_its_own_games() -> None:
+    made, population, jobs = arena("connect4", "gumbel")
+    sound = made.play(population, jobs, 1)
+    population.weights[3] = 1e38
+    spoilt = made.play(population, jobs, 1)
+    others = ~(jobs[:, :2] == 3).any(1)
+    assert others.any() and (sound[others] == spoilt[others]).all()
+
+
 def test_by_value_a_win_in_one_is_taken() -> None:
     made, population, _ = arena("connect4", "value")
     made.openings = [[0, 1, 0, 1, 0, 1]]  # whoever is first wins at once in the first column
@@ -109,12 +144,13 @@ def test_by_value_a_win_in_one_is_taken() -> None:
     assert results.tolist() == [[1, 1], [1, 1]]
 
 
-def test_a_convolutional_run_breeds_a_champion_that_plays_and_searches(tmp_path) -> None:
+@pytest.mark.parametrize("player", ["value", "gumbel"])
+def test_a_convolutional_run_breeds_a_champion_that_plays_and_searches(tmp_path, player) -> None:
     file = tmp_path / "conv.yaml"
     file.write_text(
         "kind: evolution\ngame: connect4\npopulation: 4\nnetwork: {name: conv, channels: 4, layers: 2}\n"
         "strategy: {name: snes}\nstop: {updates: 2}\n"
-        "fitness: {games: 2, openings: random, paired: true, player: value}\n"
+        f"fitness: {{games: 2, openings: random, paired: true, player: {player}, simulations: 4}}\n"
         "evaluation: {every: 2, games: 4, opponents: [random]}\nsnapshot_every: 2\n"
     )
     run = tmp_path / "run"

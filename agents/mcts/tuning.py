@@ -10,6 +10,7 @@ from tengen.errors import TengenError
 
 #: What can be tuned; a rule of selection uses some of them, and the others drift.
 CONSTANTS = ("c_uct", "c_init", "c_base", "fpu_reduction", "c_visit", "c_scale")
+TUNED = (*CONSTANTS, "temperature")  # that of an agent's first plies; 0 stays 0
 
 
 def middle_of(agent: str, game: Game, seed: int = 0) -> MctsAgent:
@@ -25,11 +26,18 @@ def middle_of(agent: str, game: Game, seed: int = 0) -> MctsAgent:
 
 def tuned(config: SearchConfig, weights: NDArray[np.floating]) -> SearchConfig:
     """A search's configuration with each of CONSTANTS times exp of a weight; 0 leaves it as it was."""
-    if weights.shape != (len(CONSTANTS),):
-        raise TengenError(f"tree search has {len(CONSTANTS)} constants, got {weights.shape}")
-    factors = np.exp(np.clip(np.asarray(weights, np.float64), -20, 20))
-    changed = {name: getattr(config, name) * float(f) for name, f in zip(CONSTANTS, factors, strict=True)}
+    changed = {
+        name: getattr(config, name) * float(factor)
+        for name, factor in zip(CONSTANTS, factors_of(weights), strict=False)
+    }
     return config.model_copy(update=changed)
+
+
+def factors_of(weights: NDArray[np.floating]) -> NDArray[np.float64]:
+    """By what each of TUNED is multiplied. Raises TengenError for more or fewer weights."""
+    if weights.shape != (len(TUNED),):
+        raise TengenError(f"tree search has {len(TUNED)} constants, got {weights.shape}")
+    return np.exp(np.clip(np.asarray(weights, np.float64), -20, 20))
 
 
 def tuned_agent(
@@ -38,5 +46,6 @@ def tuned_agent(
     """The agent of a string with its constants tuned. Raises TengenError."""
     made = middle_of(agent, game, seed)
     made.config = tuned(made.config, weights)
+    made.temperature *= float(factors_of(weights)[-1])
     made.name = name or made.name
     return made
