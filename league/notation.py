@@ -74,7 +74,7 @@ def _pdn_text(game: Game, played: Position, players: tuple[str, str], result: st
     from tengen.envs.checkers.pdn import make_pdn, write_pdn
 
     record = make_pdn(played.actions, {"Black": players[0], "White": players[1]}, played.start)
-    won = {f"{game.first_player} wins": "1-0", f"{game.second_player} wins": "0-1"}
+    won = {f"{game.first_player} wins": "1-0", f"{game.second_player} wins": "0-1", "draw": "1/2-1/2"}
     record.result = won.get(result, record.result)  # a game given up is over before its position is
     out = io.StringIO()
     write_pdn(out, [record])

@@ -363,6 +363,53 @@ def test_variations_and_comments_of_go_are_kept_in_sgf(tmp_path: Path) -> None:
     assert list(again.tree.nodes())[-1].comment == "a joseki]"
 
 
+def test_variations_keep_their_order_and_a_result_and_names_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "x.sgf"
+    file.write_bytes(b"(;SZ[5]PB[Shusaku]PW[Gennan]RE[W+Resign];B[cc];W[bb](;B[dd])(;B[ee])(;B[aa]))")
+    game = Session(make_game("go5"))
+    assert load_record(game, file) == ""
+    assert [node.words for node in game.tip.parent.children] == ["D2", "E1", "A5"]  # type: ignore[union-attr]
+    assert (game.result, game.reason) == ("W+R", "resignation")
+    written = record_text(game)
+    assert "PB[Shusaku]" in written and "PW[Gennan]" in written and "RE[W+R]" in written
+    assert written.index("[dd]") < written.index("[ee]") < written.index("[aa]")
+    again = session_from_json(session_json(game, 0.0), make_game("go5"))
+    assert record_text(again) == written
+    game.undo()
+    assert game.awaited == 1 and game.tip.number == 3  # it was given up before its end: it can go on
+
+
+@pytest.mark.parametrize(
+    ("written", "result"),
+    [
+        ("B+12.5", "B+12.5"),
+        ("w+t", "W+T"),
+        ("0", "draw"),
+        ("B+", "B+"),
+        ("?", ""),
+        ("Void", ""),
+        ("B+9999999", ""),
+    ],
+)
+def test_a_result_is_read_as_sgf_writes_it(written: str, result: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.sgf"
+    file.write_text(f"(;SZ[5]RE[{written}];B[cc])")
+    game = Session(make_game("go5"))
+    load_record(game, file)
+    assert game.result == result
+
+
+def test_a_draw_by_agreement_is_in_the_record(tmp_path: Path) -> None:
+    game = session("checkers", "11-15")
+    game.offer_draw(0)
+    assert game.offer_draw(1)
+    save_record(game, tmp_path / "x.pdn")
+    assert "1/2-1/2" in record_text(game)
+    again = Session(make_game("checkers"))
+    load_record(again, tmp_path / "x.pdn")
+    assert again.result == "draw"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -113,11 +113,31 @@ def test_a_long_search_stops_at_once() -> None:
     desk.table.close()
 
 
-def test_a_running_clock_shortens_a_search() -> None:
-    desk = Desk("go9", "mcts?sims=1000000")
+def test_alpha_beta_stops_at_once_too() -> None:
+    """At depth 60 it would never end."""
+    spec = "minimax?depth=60"
+    desk = Desk("checkers", spec)
+    desk.table.start()
+    desk.table.play_words("11-15")
+    desk.table.undo()
+    desk.table.play_words("12-16")
+    assert desk.table.thinking is not None
+    while not desk.table.opponent(spec).can_hurry:
+        threading.Event().wait(0.01)
+    desk.table.move_now()
+    desk.until(lambda: desk.session.tip.number == 2)
+    assert desk.session.tree.path()[1].words == "12-16" and desk.session.tip.mover == 1
+    desk.table.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "move"), [("go9", "mcts?sims=1000000", "E5"), ("checkers", "minimax?depth=60", "11-15")]
+)
+def test_a_running_clock_shortens_a_search(name: str, spec: str, move: str) -> None:
+    desk = Desk(name, spec)
     desk.session.clock = GameClock(parse_control("2s"))
     desk.table.start()
-    desk.table.play_words("E5")
+    desk.table.play_words(move)
     desk.until(lambda: desk.session.tip.number == 2 or desk.session.is_over)
     assert not desk.session.is_over
     desk.table.close()
@@ -183,6 +203,53 @@ def test_time_that_runs_out_ends_the_game() -> None:
         desk.table.tick() and desk.session.result == "X wins" and "O's time has run out" in desk.table.message
     )
     assert not desk.table.tick()
+    desk.table.close()
+
+
+def test_no_clock_runs_while_the_game_is_paused_or_over(seated) -> None:  # type: ignore[no-untyped-def]
+    now = [0.0]
+    seated(Broken(make_game("connect4"), 0))
+    desk = Desk("connect4", "random", now=lambda: now[0])
+    clock = desk.session.clock = GameClock(parse_control("1m"))
+    desk.table.start()
+    now[0] = 10.0
+    desk.table.play_words("4")
+    desk.until(lambda: desk.table.fault)
+    assert clock.running is None and desk.table.failed == 1
+    now[0] = 100.0
+    desk.table.undo()  # gives the ten seconds back
+    assert clock.running is None and clock.left == [60.0, 60.0] and desk.table.paused
+    seated(RandomAgent(make_game("connect4"), 0))
+    desk.table.seat(1, Seat("mcts?sims=4"))
+    assert clock.running == 0 and desk.table.failed is None
+    now[0] = 130.0
+    desk.table.play_words("4")
+    desk.until(lambda: desk.session.tip.number == 2)
+    assert clock.left == [30.0, 60.0] and clock.running == 0
+    desk.table.toggle_pause()
+    assert clock.running is None
+    desk.table.play_words("4")  # who moves wants the game to go on
+    desk.until(lambda: desk.session.tip.number == 4)
+    desk.table.offer_draw(0)
+    desk.session.offer = 1
+    desk.table.offer_draw(0)
+    assert desk.session.result == "draw" and clock.running is None
+    desk.table.close()
+
+
+def test_time_that_ran_out_comes_back_with_the_move_that_is_taken_back() -> None:
+    now = [0.0]
+    desk = Desk("connect4", "human", now=lambda: now[0])
+    desk.session.clock = GameClock(parse_control("1m"))
+    desk.table.start()
+    now[0] = 20.0
+    desk.table.play_words("4")
+    now[0] = 100.0
+    assert desk.table.tick() and desk.session.reason == "time"
+    desk.table.undo()
+    assert not desk.table.tick() and desk.session.clock.at(1, now[0]) == (60.0, 0)
+    desk.table.redo() if desk.session.tip.children else desk.table.undo()
+    assert desk.session.clock.at(0, now[0]) == (60.0, 0)
     desk.table.close()
 
 

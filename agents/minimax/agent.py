@@ -1,5 +1,6 @@
 """Alpha-beta as an agent."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -36,6 +37,7 @@ class MinimaxAgent(Agent):
         self.params = default_params(game, evaluation) if params is None else params
         self.scale = scale
         self.nodes = 0  # searched in all
+        self.stop: Callable[[], bool] | None = None  # asked while it searches: whether to end early
         self._seed = seed
         self._searcher = Searcher(game, evaluation, table_bits=table_bits)
         self._plans: dict[int, tuple[np.uint64, int, tuple[int, ...]]] = {}
@@ -73,6 +75,7 @@ class MinimaxAgent(Agent):
         if (seconds := self._seconds.pop(slot, None)) is not None:
             limits = replace(limits, seconds=min(seconds, limits.seconds or seconds))
         if not (rest and key == state["hash"][0] and ply == state["ply"][0]):
+            self._searcher.stop = self.stop
             found = self._searcher.find(
                 state,
                 self.params,

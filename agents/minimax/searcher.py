@@ -2,6 +2,7 @@
 
 import importlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
@@ -165,6 +166,7 @@ class Searcher:
         default_params(game, evaluation)
         self.game = game
         self.evaluation = evaluation
+        self.stop: Callable[[], bool] | None = None  # asked at every look at the clock: whether to end early
         self.stack = new_stack(table_bits)
         self._moves = moves_of(game.family)
         self._kernel = kernel_for(game.family, evaluation)
@@ -243,4 +245,6 @@ class Searcher:
             if self._kernel(self.stack, params, pause):
                 return True
             if not first and ((nodes and r[NODES] >= nodes) or (ends and time.perf_counter() >= ends)):
+                return False
+            if self.stop is not None and self.stop() and not first:
                 return False

@@ -136,9 +136,12 @@ def _run_plain(args: argparse.Namespace, game: "Game", players: tuple[Player, Pl
     from tengen.envs.position import Position
     from tengen.league.notation import load_game
     from tengen.ui.model.levels import default_opponent
+    from tengen.ui.model.records import game_of_record
 
     if args.clock:
         raise TengenError("--clock is for the drawn board; leave out --plain, or the clock")
+    if args.load:
+        game = game_of_record(game, args.load)
     position = load_game(args.load, game) if args.load else Position(game)
     agents = [None if p.spec == "human" else make_agent(p.spec, game, seed=args.seed) for p in players]
     session = Session(

@@ -68,7 +68,7 @@ def run_board(args: argparse.Namespace, game: "Game", players: "tuple[Player, Pl
             f"unexpected {type(app.fault).__name__}: {app.fault} (TENGEN_DEBUG=1 shows where); "
             "the game is kept, and 'tengen play' goes on with it"
         )
-    _farewell(app.table.session, app.table.autosave, args.save)
+    _farewell(app.table.session, app.table.autosave, args.save, offered=not args.load)
     return 0
 
 
@@ -80,12 +80,12 @@ def _network_of(players: "tuple[Player, Player]") -> str | None:
     return next((spec.target for spec in specs if spec.kind in ("mcts", "policy") and spec.target), None)
 
 
-def _farewell(session: Session, kept: AutoSave | None, saved: str | None) -> None:
+def _farewell(session: Session, kept: AutoSave | None, saved: str | None, *, offered: bool) -> None:
     """What stays of the game, in the shell that comes back."""
     if session.result:
         print(f"result: {session.result}")
     if saved:
         print(f"saved to {saved}")
     elif kept is not None and kept.record.exists():
-        more = "" if session.is_over else "; the same command offers to go on with it"
+        more = "" if session.is_over or not offered else "; the same command offers to go on with it"
         print(f"the game is in {kept.record}{more}")

@@ -38,6 +38,8 @@ def session_json(session: Session, now: float) -> str:
         "parents": [index[id(node.parent)] if node.parent else -1 for node in nodes],
         "actions": [list(node.actions) for node in nodes],
         "values": [node.value for node in nodes],
+        "comments": {str(i): node.comment for i, node in enumerate(nodes) if node.comment},
+        "names": session.names,
         "tip": index[id(session.tip)],
         "ending": session.ending,
         "reason": session.reason,
@@ -66,6 +68,11 @@ def session_from_json(text: str, game: Game) -> Session:
             session.tree.current = nodes[parent]
             nodes.append(session.tree.play([int(action) for action in actions]))
             nodes[-1].value = None if value is None else float(value)
+        for number, comment in data.get("comments", {}).items():
+            nodes[int(number)].comment = str(comment)
+        if data.get("names"):
+            first, second = map(str, data["names"])
+            session.names = first, second
         session.tip = session.tree.go(nodes[data["tip"]])
         session.ending, session.reason = str(data["ending"]), str(data["reason"])
         session.dead = frozenset(int(point) for point in data["dead"])

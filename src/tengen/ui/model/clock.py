@@ -10,6 +10,9 @@ UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "": 1.0}
 HELP = "10m, 10m+5s (5 seconds more with each move) or 10m+3x30s (three periods of 30 seconds)"
 
 
+Reading = tuple[tuple[float, float], tuple[int, int]]  # seconds and periods left, of both sides
+
+
 @dataclass(frozen=True)
 class TimeControl:
     """What each side has. Seconds."""
@@ -69,6 +72,15 @@ class GameClock:
         self.left[player] += self.control.increment_s
         if self.control.periods and self.periods[player] < self.control.periods:
             self.left[player] = self.control.period_s
+
+    def reading(self) -> Reading:
+        """Both sides' time and periods, as they were when a clock stood last."""
+        return (self.left[0], self.left[1]), (self.periods[0], self.periods[1])
+
+    def put_back(self, reading: Reading) -> None:
+        """Stop both, and give them what they had."""
+        self.running = None
+        self.left, self.periods = list(reading[0]), list(reading[1])
 
     def at(self, player: int, now: float) -> tuple[float, int]:
         """Seconds left to a player in the present period, and the periods after it; (0, 0): lost."""

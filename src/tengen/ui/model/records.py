@@ -1,6 +1,8 @@
 """Games to and from files: SGF with variations, PDN, lines of turns."""
 
 import io
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from tengen.envs.game import Game
@@ -19,7 +21,7 @@ def save_record(session: Session, path: Path | str) -> None:
 
 def record_text(session: Session) -> str:
     """The game as the text of its file."""
-    names = session.seats[0].name, session.seats[1].name
+    names = session.names or (session.seats[0].name, session.seats[1].name)
     if session.game.family == "go":
         return _sgf(session, names)
     played = Position(session.game, session.tree.root.state)
@@ -34,13 +36,17 @@ def load_record(session: Session, path: Path | str) -> str:
     The players stay. Raises TengenError where there is no game of this kind, and then nothing has changed.
     """
     try:
-        tree, warning = _load(session.game, Path(path))
+        loaded = _load(session.game, Path(path))
     except TengenError as error:  # what it quotes from the file may hold anything
         raise type(error)(one_line(str(error))) from None
     session.new_game(None)
-    session.start = tree.root.state
-    session.tree, session.tip = tree, tree.current
-    return one_line(warning)
+    session.start = loaded.tree.root.state
+    session.tree, session.tip = loaded.tree, loaded.tree.current
+    if any(loaded.names):
+        session.names = loaded.names
+    if not session.tip.is_terminal and not loaded.warning:
+        session.ending, session.reason = loaded.ending
+    return one_line(loaded.warning)
 
 
 def one_line(text: str) -> str:
@@ -48,7 +54,17 @@ def one_line(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
-def _load(game: Game, path: Path) -> tuple[GameTree, str]:
+@dataclass
+class Loaded:
+    """What a file says of its first game."""
+
+    tree: GameTree
+    warning: str = ""  # where only a part of it can be played
+    names: tuple[str, str] = ("", "")
+    ending: tuple[str, str] = ("", "")  # a result that the last position does not show, and its reason
+
+
+def _load(game: Game, path: Path) -> Loaded:
     if game.family == "go":
         return _load_sgf(game, path)
     if game.family == "checkers":
@@ -58,10 +74,10 @@ def _load(game: Game, path: Path) -> tuple[GameTree, str]:
         raise TengenError(f"{path}: no game in this file")
     tree = GameTree(game)
     tree.play_actions(games[0])
-    return tree, ""
+    return Loaded(tree)
 
 
-def _load_pdn(game: Game, path: Path) -> tuple[GameTree, str]:
+def _load_pdn(game: Game, path: Path) -> Loaded:
     from tengen.envs.checkers.pdn import iter_pdn, start_of
 
     record = next(iter_pdn(io.BytesIO(read_bytes(path))), None)
@@ -73,12 +89,16 @@ def _load_pdn(game: Game, path: Path) -> tuple[GameTree, str]:
         tree = GameTree(game, start_of(record))
     except TengenError as error:
         raise TengenError(f"{path}: {error}") from None
+    won = {"1-0": f"{game.first_player} wins", "0-1": f"{game.second_player} wins", "1/2-1/2": "draw"}
+    names = one_line(record.tags.get("Black", "")), one_line(record.tags.get("White", ""))
+    loaded = Loaded(tree, record.fault or "", names, (won.get(record.result, ""), ""))
     for number, turn in enumerate(record.turns, 1):
         try:
             tree.play_words(turn)
         except TengenError as error:
-            return tree, f"only {number - 1} turns can be played: {error}"
-    return tree, record.fault or ""
+            loaded.warning = f"only {number - 1} turns can be played: {error}"
+            break
+    return loaded
 
 
 # --- SGF ----------------------------------------------------------------------------------------------------
@@ -110,7 +130,7 @@ def _sgf(session: Session, names: tuple[str, str]) -> str:
     return text
 
 
-def _load_sgf(game: Game, path: Path) -> tuple[GameTree, str]:
+def _load_sgf(game: Game, path: Path) -> Loaded:
     from tengen.envs.go.game import Go
     from tengen.envs.go.sgf import read_sgf
 
@@ -136,7 +156,24 @@ def _load_sgf(game: Game, path: Path) -> tuple[GameTree, str]:
     last = tree.current
     _add_variations(tree, data)
     tree.go(last)
-    return tree, warning
+    return Loaded(tree, warning, (one_line(record.black), one_line(record.white)), _ending(record.result))
+
+
+def _ending(result: str) -> tuple[str, str]:
+    """What SGF's RE says as a result in our words, and its reason; "" where it says nothing that we know."""
+    text = result.strip()
+    if text.lower() in ("0", "draw", "jigo"):
+        return "draw", ""
+    match = re.fullmatch(
+        r"([BW])\+(?:(\d{1,4}(?:\.\d{1,2})?)|(R|Resign)|(T|Time)|(F|Forfeit)|)", text, re.IGNORECASE
+    )
+    if not match:
+        return "", ""
+    side = match[1].upper()
+    if match[2]:
+        return f"{side}+{match[2]}", ""
+    letter = "R" if match[3] else "T" if match[4] else "F" if match[5] else ""
+    return f"{side}+{letter}", {"R": "resignation", "T": "time", "F": "forfeit"}.get(letter, "")
 
 
 def _add_variations(tree: GameTree, data: bytes) -> None:
@@ -151,7 +188,7 @@ def _add_variations(tree: GameTree, data: bytes) -> None:
             written, node = waiting.pop()
             if written.has_property("C") and not node.comment:
                 node.comment = str(written.get("C"))
-            for below in reversed(list(written)):
+            for below in written:
                 colour, move = below.get_move()
                 tree.current = node
                 if colour is not None:
@@ -174,7 +211,11 @@ def game_of_record(game: Game, path: Path | str) -> Game:
 
     if not isinstance(game, Go):
         return game
-    record = read_sgf(read_bytes(path))
+    data = read_bytes(path)
+    try:
+        record = read_sgf(data)
+    except TengenError as error:
+        raise TengenError(one_line(f"{path}: {error}")) from None
     komi = record.komi
     if komi is None or komi == game.komi or not (2 * komi).is_integer() or abs(komi) > record.size**2:
         return game

@@ -47,6 +47,7 @@ class Session:
     dead: frozenset[int] = frozenset()  # points of stones that are taken to be dead after two passes
     offer: int | None = None  # the player who has offered a draw
     start: States | None = None
+    names: tuple[str, str] | None = None  # of who played a game that was opened, where its file says
 
     def __post_init__(self) -> None:
         self.tree = GameTree(self.game, self.start)
@@ -98,6 +99,11 @@ class Session:
             score = score_without_dead(self.game, self.tip.state, sorted(self.dead))  # type: ignore[arg-type]
             return f"{'B' if score > 0 else 'W'}+{abs(score):g}" if score else "draw"
         return self.game.describe_result(self.tip.state)
+
+    def game_or_variation(self) -> list[Node]:
+        """The game to its present position; where we look at a variation, that one to its end."""
+        played = self.tree.path(self.tip)
+        return played if self.tree.current in played else self.tree.line()
 
     @property
     def marks_dead(self) -> bool:
@@ -151,6 +157,7 @@ class Session:
             self.offer = None  # a move refuses the other's offer
         if self.clock is not None:
             self.clock.moved(mover, now)
+            node.reading = self.clock.reading()
             if not self.is_over:
                 self.clock.start(node.to_play, now)
 
@@ -194,7 +201,12 @@ class Session:
         self.dead, self.offer = frozenset(), None
         self.tip = self.tree.go(node)
         if self.clock is not None:
+            reading = node.reading or (
+                GameClock(self.clock.control).reading() if node.parent is None else None
+            )
             self.clock.pause(now)
+            if reading is not None:  # what is taken back has cost no time
+                self.clock.put_back(reading)
             if not self.is_over:
                 self.clock.start(node.to_play, now)
 
@@ -250,7 +262,7 @@ class Session:
         """Begin anew with the same players; at a position that was set up, if one is given."""
         if start is not None and start["terminal"][0]:
             raise TengenError("nothing can be played in this position: the game is over in it")
-        self.start = start
+        self.start, self.names = start, None
         self.tree = GameTree(self.game, start)
         self.tip = self.tree.root
         self.ending = self.reason = ""

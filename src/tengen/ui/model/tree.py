@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from tengen.envs.game import Game, States
 from tengen.envs.position import Position
 from tengen.errors import IllegalMove
+from tengen.ui.model.clock import Reading
 
 
 class Node:
@@ -22,6 +23,7 @@ class Node:
         self.chosen: Node | None = None  # the child that was looked at last
         self.value: float | None = None  # what a search thinks, for player 0, in [-1, 1]
         self.weight = 0  # simulations behind `value`
+        self.reading: Reading | None = None  # of the clocks, once the turn was made
         self.comment = ""
 
     @property

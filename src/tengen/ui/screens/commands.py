@@ -124,7 +124,9 @@ class Commands(TableCommands):
     def do_draw(self) -> None:
         """Offer a draw, or accept one."""
         session = self.table.session
-        player = session.human_side if session.human_side is not None else session.tip.to_play
+        player = session.human_side
+        if player is None:  # of two at one keyboard, whoever was asked answers
+            player = session.tip.to_play if session.offer is None else 1 - session.offer
         self.table.offer_draw(player)
 
     def do_resign(self) -> None:
@@ -227,6 +229,8 @@ class Commands(TableCommands):
         else:
             owners, _ = territory(table.game, session.tip.state, table.analyst.network_module())
             session.dead = dead_stones(table.game, session.tip.state, owners)
+            if not session.dead:
+                raise IllegalMove("nothing looks dead")
         table.keep()
         table.refresh()
 
@@ -234,7 +238,7 @@ class Commands(TableCommands):
         """The moves that cost most."""
         from tengen.ui.screens.review import ReviewScreen
 
-        line = self.table.session.tree.line()
+        line = self.table.session.game_or_variation()
         if len(line) < 2:
             raise IllegalMove("there is no move to review yet")
         self.table.shown.analysis = False

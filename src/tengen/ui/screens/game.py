@@ -43,7 +43,7 @@ class GameScreen(Commands, Screen[None]):
     GameScreen #middle { height: 1fr; }
     GameScreen #panel { width: 1fr; height: 1fr; padding: 0 1; }
     GameScreen #status { height: 1; padding: 0 1; }
-    GameScreen #status.fault { color: $text-error; text-style: bold; }
+    GameScreen #status.fault { color: $text-error; text-style: bold; height: auto; max-height: 3; }
     GameScreen #keys { height: 1; padding: 0 1; color: $text-muted; }
     GameScreen #small { display: none; width: 1fr; height: 1fr; content-align: center middle; }
     """
@@ -140,13 +140,16 @@ class GameScreen(Commands, Screen[None]):
     def _status(self) -> str:
         if self.typed:
             return f"> {self.typed}_"
-        if self.table.session.marks_dead and not self.table.fault:
+        if self.table.session.marks_dead and not self.table.fault and self.setup is None:
             mark = self.keymap.shown("dead")
             return (
                 f"{self.table.session.result}: click dead stones to mark them; {mark} marks what looks dead"
             )
         if self.table.message:
             return self.table.message
+        if self.table.paused and not self.table.session.is_over:
+            shown = self.keymap.shown
+            return f"paused; {shown('pause')} goes on, {shown('opponent')} chooses another opponent"
         insight = self.table.insight
         if insight is not None and self.table.shown.ownership and insight.score is not None:
             lead = insight.score

@@ -38,7 +38,9 @@ class ReviewScreen(Choice):
         self._found = reviewer.mistakes[:MOST]
         looked = f"{len(reviewer.findings)} of {reviewer.total} positions"
         title = reviewer.fault or (
-            f"the moves that cost most ({looked})" if reviewer.done else f"looking through the game: {looked}"
+            f"{'the moves that cost most' if self._found else 'no move cost much'} ({looked})"
+            if reviewer.done
+            else f"looking through the game: {looked}"
         )
         self.add([_words(self._table, mistake) for mistake in self._found], title)
         self._table.changed()

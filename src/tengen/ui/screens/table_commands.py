@@ -60,6 +60,7 @@ class TableCommands(CommandBase):
     def do_swap(self) -> None:
         """Swap sides."""
         self.table.act(self.table.session.swap_sides, "sides are swapped")
+        self.drawing_flip()
 
     def do_flip(self) -> None:
         """Turn the board."""
@@ -69,6 +70,10 @@ class TableCommands(CommandBase):
         """Choose who plays."""
         session = self.table.session
         player = 1 - (session.human_side if session.human_side is not None else 0)
+        if self.table.failed is not None:
+            player = self.table.failed
+        elif all(not seat.is_human for seat in session.seats):
+            player = session.tip.to_play
         game = self.table.game
         lines: list[str | Text] = ["human"]
         lines += [

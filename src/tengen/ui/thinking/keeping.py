@@ -70,8 +70,6 @@ class Keeping:
         self._cancel()
         self._new_file()
         self.paused = False
-        if self.session.clock is not None and self.session.awaited is not None:
-            self.session.clock.start(self.session.awaited, self.now())
         self.say("a new game")
         self.refresh()
 

@@ -89,6 +89,8 @@ class Looking:
             if self.insight and self.insight_of is self.session.tree.current
             else 0
         )
+        if not count and (self.shown.analysis or self.hinted is self.session.tree.current):
+            raise IllegalMove("the analysis is getting ready, or has nothing to say here")
         if not count:
             raise IllegalMove("turn the analysis on to see the best moves")
         self.candidate = (

@@ -10,11 +10,8 @@ from tengen.agents.base import RESIGN, Agent
 from tengen.envs.game import Game, States
 from tengen.envs.position import Position
 from tengen.ui.thinking.courtesy import leave_in_peace
-from tengen.ui.thinking.interruptible import StoppableLeaves, Stopped, make_stoppable
+from tengen.ui.thinking.interruptible import Brake, Stopped, make_stoppable
 from tengen.ui.thinking.worker import Deliver, Worker, in_words
-
-SHARE = 1 / 25  # of the time left, that a move may take where a clock runs
-LEAST_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Opponent:
         self._deliver, self._least_s = deliver, least_s
         self._worker = Worker(f"opponent {spec}")
         self._agent: Agent | None = None
-        self._leaves: StoppableLeaves | None = None
+        self._brake: Brake | None = None
         self._wanted = 0  # number of the task that an answer is wanted for
         self._count = 0
 
@@ -62,12 +59,12 @@ class Opponent:
     @property
     def evaluations(self) -> int:
         """Leaves that the present search has looked at; 0 where the agent does not tell."""
-        return self._leaves.evaluations if self._leaves is not None and self.is_thinking else 0
+        return self._brake.evaluations if self._brake is not None and self.is_thinking else 0
 
     @property
     def can_hurry(self) -> bool:
         """Whether `move_now` is heard."""
-        return self._leaves is not None
+        return self._brake is not None
 
     def warm_up(self, done: Callable[[str], None] | None = None) -> None:
         """Make the agent now; `done` is told of a fault, "" if there is none."""
@@ -86,8 +83,8 @@ class Opponent:
     def ask(self, task: Task, done: Callable[[Reply], None]) -> None:
         """Let it think; `done` is called with its reply unless it is cancelled before."""
         self.cancel()
-        if self._leaves is not None:
-            self._leaves.hurry.clear()
+        if self._brake is not None:
+            self._brake.hurry.clear()
         self._count += 1
         number = self._wanted = self._count
 
@@ -110,13 +107,13 @@ class Opponent:
         """Nobody wants the answer any more."""
         if self._wanted:
             self._wanted = 0
-            if self._leaves is not None:
-                self._leaves.stop.set()
+            if self._brake is not None:
+                self._brake.stop.set()
 
     def move_now(self) -> None:
         """Answer with what the search has found so far."""
-        if self._leaves is not None:
-            self._leaves.hurry.set()
+        if self._brake is not None:
+            self._brake.hurry.set()
 
     def close(self) -> None:
         """Stop thinking and let go of the agent, as soon as it hears."""
@@ -132,7 +129,7 @@ class Opponent:
     def close_now(self) -> None:
         """As `close`, from outside its thread: for a program that does not answer."""
         self.cancel()
-        if self._agent is not None and self._leaves is None:
+        if self._agent is not None and self._brake is None:
             self._agent.close()
         self._worker.close()
 
@@ -143,7 +140,7 @@ class Opponent:
 
         if self._agent is None:
             agent = make_agent(self.spec, self.game, seed=self.seed)
-            self._leaves = make_stoppable(agent)
+            self._brake = make_stoppable(agent)
             agent.start(self.game, 1)
             self._agent = agent
             leave_in_peace()
@@ -154,10 +151,9 @@ class Opponent:
         begun = time.monotonic()
         try:
             agent = self._ready()
-            if self._leaves is not None:
-                self._leaves.stop.clear()
-                self._leaves.evaluations = 0
-                self._leaves.deadline = _deadline(task)
+            if self._brake is not None:
+                self._brake.stop.clear()
+                self._brake.evaluations = 0
             if self._wanted != number:
                 return None
             return self._turn(agent, task, begun)
@@ -173,9 +169,9 @@ class Opponent:
         while position.to_play == player and not position.is_terminal:
             if agent.needs_history:
                 agent.follow(0, task.start, [*task.actions, *position.actions])
-                tell = getattr(agent, "tell_time", None)
-                if tell is not None and task.left_s is not None:
-                    tell(0, left_s=task.left_s, increment_s=task.increment_s)
+            tell = getattr(agent, "tell_time", None)
+            if tell is not None and task.left_s is not None:
+                tell(0, left_s=task.left_s, increment_s=task.increment_s)
             action = int(agent.choose(position.state.copy(), np.zeros(1, np.int64))[0])
             if action == RESIGN:
                 return Reply(resigns=True, seconds=time.monotonic() - begun)
@@ -183,10 +179,3 @@ class Opponent:
                 value = float(agent.last_values[0])
             position.apply(action)
         return Reply(tuple(position.actions), value=value, seconds=time.monotonic() - begun)
-
-
-def _deadline(task: Task) -> float | None:
-    if task.left_s is None:
-        return None
-    share = max(LEAST_S, task.left_s[0] * SHARE + task.increment_s * 0.8)
-    return time.monotonic() + min(share, max(LEAST_S, task.left_s[0] * 0.5))

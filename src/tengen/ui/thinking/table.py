@@ -46,6 +46,7 @@ class Table(Looking, Keeping):
         self.message = ""
         self.fault = False  # whether the message tells of one
         self.paused = False
+        self.failed: int | None = None  # the player whose agent has failed
         self.insight: Insight | None = None
         self.insight_of: Node | None = None
         self.candidate: int | None = None  # the best move whose line is shown
@@ -75,21 +76,32 @@ class Table(Looking, Keeping):
         """Begin: clocks run, opponents get ready, and whose turn it is moves."""
         for seat in self.session.seats:
             if not seat.is_human:
-                self.opponent(seat.spec).warm_up(self._ready)
-        if self.session.clock is not None and self.session.awaited is not None:
-            self.session.clock.start(self.session.awaited, self.now())
+                self._warm_up(seat)
         self.refresh()
 
-    def _ready(self, fault: str) -> None:
-        if fault:
-            self._pause(f"choose another opponent: {fault}")
-        self.changed()
+    def _warm_up(self, seat: Seat) -> None:
+        def ready(fault: str) -> None:
+            if fault and any(seat is other for other in self.session.seats):
+                self._fail(seat, f"choose another opponent: {fault}")
+            self.changed()
+
+        self.opponent(seat.spec).warm_up(ready)
 
     def refresh(self) -> None:
-        """After anything changed: let whoever is to move think, look at what is shown, keep the game."""
+        """After anything changed: let whoever is to move think, on its clock, and look at what is shown."""
+        self._run_clock()
         self._ask()
         self._look()
         self.changed()
+
+    def _run_clock(self) -> None:
+        clock, awaited = self.session.clock, self.session.awaited
+        if clock is None:
+            return
+        if self.paused or awaited is None:
+            clock.pause(self.now())
+        elif clock.running != awaited:
+            clock.start(awaited, self.now())
 
     def _ask(self) -> None:
         session = self.session
@@ -128,7 +140,7 @@ class Table(Looking, Keeping):
         if session.tip is not node or session.is_over:
             return
         if reply.fault:
-            self._pause(f"choose another opponent: {reply.fault}")
+            self._fail(seat, f"choose another opponent: {reply.fault}")
         elif reply.resigns:
             session.resign(node.to_play, self.now())
             self.say(f"{session.sides[node.to_play]} resigns")
@@ -138,16 +150,16 @@ class Table(Looking, Keeping):
             try:
                 played = session.answer(list(reply.actions), self.now())
             except TengenError as error:
-                self._pause(f"{seat.name} plays what is not allowed: {error}")
+                self._fail(seat, f"{seat.name} plays what is not allowed: {error}")
             else:
                 self.say(f"{session.sides[played.mover]} plays {played.words}")
         self.keep()
         self.refresh()
 
-    def _pause(self, why: str) -> None:
+    def _fail(self, seat: Seat, why: str) -> None:
         self.paused = True
-        if self.session.clock is not None:
-            self.session.clock.pause(self.now())
+        self.failed = next(player for player in (0, 1) if self.session.seats[player] is seat)
+        self._run_clock()
         self._cancel()
         self.say(why, fault=True)
 
@@ -163,12 +175,6 @@ class Table(Looking, Keeping):
     def toggle_pause(self) -> None:
         """Stop the clocks and the opponents, or let them go on."""
         self.paused = not self.paused
-        clock = self.session.clock
-        if clock is not None and self.session.awaited is not None:
-            if self.paused:
-                clock.pause(self.now())
-            else:
-                clock.start(self.session.awaited, self.now())
         self.say("paused" if self.paused else "")
         self.refresh()
 
@@ -179,9 +185,9 @@ class Table(Looking, Keeping):
         if before not in [other.spec for other in self.session.seats] and before in self._opponents:
             self._opponents.pop(before).close_now()
         self._cancel()
-        self.paused = False
+        self.paused, self.failed = False, None
         if not seat.is_human:
-            self.opponent(seat.spec).warm_up(self._ready)
+            self._warm_up(seat)
         self.say(f"{self.session.sides[player]} is played by {seat.name}")
         self.refresh()
 
@@ -213,6 +219,8 @@ class Table(Looking, Keeping):
 
     def _played(self, node: Node) -> None:
         side = self.session.sides[node.mover]
+        if self.session.at_tip:
+            self.paused = False  # who moves wants the game to go on
         self.say("" if self.session.at_tip else f"variation: {side} {node.words}")
         self.keep()
         self.refresh()
