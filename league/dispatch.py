@@ -67,7 +67,8 @@ class Dispatch:
             return 1
         left = sum(len(other.pending) for other in waiting)
         share = -(-left // (self.config.concurrency or usable_cores()))
-        return min(JOB * self.config.parallel, 2 * max(1, -(-share // 2)))
+        jobs = 1 if self.config.sprt else JOB  # a test may be decided soon
+        return min(jobs * self.config.parallel, 2 * max(1, -(-share // 2)))
 
     def _job(self, match: Match, numbers: list[int]) -> Job:
         first, second = sorted((match.first, match.second), key=lambda player: player.id)

@@ -3,7 +3,9 @@
 import csv
 import hashlib
 import io
-from collections.abc import Iterator
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tengen.envs.game import Game
@@ -12,15 +14,17 @@ from tengen.envs.registry import make_game
 from tengen.errors import TengenError
 from tengen.files import atomic_write_text
 from tengen.league.notation import SUFFIXES, game_suffix, game_text, read_bytes
-from tengen.league.result_files import clean_name, read_results
+from tengen.league.result_files import KEY_COLUMN, KEY_TAG, ResultFile, clean_name, read_results
 from tengen.league.store import Store, StoredGame
 
 FORMATS = ("pgn", "csv", "sgf", "pdn")
 WORDS = {1: "1-0", 0: "1/2-1/2", -1: "0-1", None: "*"}
 CSV_COLUMNS = (
     *("first", "second", "result", "game", "reason", "plies", "opening_plies"),
-    *("first_seconds", "second_seconds", "ended"),
+    *("first_seconds", "second_seconds", "ended", KEY_COLUMN),
 )
+CHUNK = 10_000  # games that are written at once
+MOST_RESULTS = 10_000_000  # a row each
 
 
 def export(store: Store, form: str, folder: Path) -> tuple[int, list[Path]]:
@@ -60,31 +64,48 @@ def export(store: Store, form: str, folder: Path) -> tuple[int, list[Path]]:
 def import_results(store: Store, path: Path | str) -> tuple[int, int]:
     """Add the results of a PGN, PDN or CSV file: how many games are new, and how many have no result.
 
-    A file that was imported before adds nothing. Players are those of the store who have the same names.
+    A file that was imported before adds nothing, nor do games that this store wrote itself. Players are
+    those of the store who have the same names. Raises TengenError for a file of too many games for a store.
     """
     found = read_results(path)
+    if found.games > MOST_RESULTS:
+        raise TengenError(
+            f"{path}: counts {found.games:,} games, and a store keeps a row of each; the most that can be "
+            f"imported are {MOST_RESULTS:,} ('tengen ratings FILE' rates any number)"
+        )
     digest = hashlib.sha256(read_bytes(path)).hexdigest()[:16]
     ids = {name: id_ for id_, name in store.names().items()}
-    event, rows = f"import:{digest}", []
+    games, new = _as_stored(found, f"import:{digest}", ids), 0
+    while rows := list(itertools.islice(games, CHUNK)):
+        new += store.add(rows)
+    return new, found.ignored
+
+
+def _as_stored(found: ResultFile, event: str, ids: Mapping[str, str]) -> Iterator[StoredGame]:
+    """The games of a file of results, each with the key that it has in a store, or one made of the file's."""
+    named = Counter(found.keyed.values())
+
+    def game(key: str, first: str, second: str, outcome: int, number: int = 0) -> StoredGame:
+        one, other = (ids.get(name) or id_of_name(name) for name in (first, second))
+        return StoredGame(
+            key=key or f"{event}:{one}:{other}:{outcome}:{number}",
+            event=event,
+            game="",
+            first=first,
+            second=second,
+            first_id=one,
+            second_id=other,
+            outcome=outcome,
+            result=WORDS[outcome],
+            reason="imported",
+        )
+
+    for key, (first, second, end) in found.keyed.items():
+        yield game(key, first, second, 1 - end)
     for result in found.results:
-        first, second = (ids.get(name) or id_of_name(name) for name in (result.first, result.second))
         for outcome, games in ((1, result.wins), (0, result.draws), (-1, result.losses)):
-            for number in range(games):
-                rows.append(
-                    StoredGame(
-                        key=f"{event}:{first}:{second}:{outcome}:{number}",
-                        event=event,
-                        game="",
-                        first=result.first,
-                        second=result.second,
-                        first_id=first,
-                        second_id=second,
-                        outcome=outcome,
-                        result=WORDS[outcome],
-                        reason="imported",
-                    )
-                )
-    return store.add(rows), found.ignored
+            for number in range(games - named[result.first, result.second, 1 - outcome]):
+                yield game("", result.first, result.second, outcome, number)
 
 
 def _counted(store: Store) -> Iterator[StoredGame]:
@@ -106,6 +127,7 @@ def _pgn(games: Iterator[StoredGame], names: dict[str, str]) -> Iterator[str]:
             "Result": word,
             "Termination": game.reason,
             "PlyCount": str(len(game.actions or ())),
+            KEY_TAG.decode(): game.key,
         }
         lines = [f'[{key} "{_quoted(value)}"]\n' for key, value in tags.items()]
         yield "".join([*lines, f"\n{word}\n\n"])
@@ -124,6 +146,7 @@ def _csv(games: Iterator[StoredGame], names: dict[str, str]) -> Iterator[str]:
                 *(len(game.actions or ()), game.opening_plies),
                 *(f"{value:.3f}" for value in seconds),
                 f"{game.ended:.0f}",
+                game.key,
             ]
         )
         yield row.getvalue()

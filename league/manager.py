@@ -21,7 +21,7 @@ from tengen.errors import TengenError
 from tengen.files import atomic_write_bytes, disk_faults, read_fault
 from tengen.league.match import MatchResult
 from tengen.league.matchmaking import UNKNOWN, Floats, Weighting, choose_pairs, fictitious, win_probability
-from tengen.league.ratings import Result, elo_ratings
+from tengen.league.ratings import Result, plain_ratings
 from tengen.league.score import Z95
 from tengen.league.store import Store, StoredGame
 
@@ -142,7 +142,7 @@ class League:
             return {}
         with self.store() as store:
             results, names = store.results(), store.names()
-        found = elo_ratings(results, ANCHOR)
+        found = {r.name: (r.elo, r.error) for r in plain_ratings(results, ANCHOR).ratings}
         return {id_: found[name] for id_, name in names.items() if name in found}
 
     # --- matchmaking --------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Elo ratings with error bars from results."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,8 @@ from tengen.words import did_you_mean
 
 #: What the Computer Go Server calls GNU Go 3.8 at level 10 on 9x9: the anchor of its scale.
 CGOS_GNUGO = 1800.0
-UNMET = 1e-4  # of the prior
+PLAIN_PRIOR = 0.1  # draws for each pair that met
+UNMET = 1e-4  # of that prior
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,8 @@ def _check(advantage: float | None, draw_elo: float | None, prior_draws: float) 
         raise TengenError(f"prior_draws {prior_draws} is out of range; it must be above 0, such as 2")
 
 
-def condense(results: Iterable[Result]) -> tuple[list[str], Games]:
-    """Sorted names of all who played, and their games, one row an ordered pair."""
+def condense(results: Iterable[Result], also: Iterable[str] = ()) -> tuple[list[str], Games]:
+    """Sorted names of all who played (and of others), and their games, one row an ordered pair."""
     sums: dict[tuple[str, str], list[int]] = {}
     for r in results:
         if min(r.wins, r.draws, r.losses) < 0:
@@ -141,7 +142,7 @@ def condense(results: Iterable[Result]) -> tuple[list[str], Games]:
             row[0] += r.wins
             row[1] += r.draws
             row[2] += r.losses
-    names = sorted({name for pair in sums for name in pair})
+    names = sorted({*also, *(name for pair in sums for name in pair)})
     index = {name: i for i, name in enumerate(names)}
     pairs = np.array([(index[a], index[b]) for a, b in sums], dtype=np.int64).reshape(-1, 2)
     counts = np.array(list(sums.values()), dtype=float).reshape(-1, 3)
@@ -182,7 +183,7 @@ def _listed(names: list[str], games: Games, found: Fit) -> RatingList:
             float(elo[i]),
             float(error[i]),
             round(played[i]),
-            float(points[i] / played[i]),
+            float(points[i] / max(played[i], 1)),
             int(found.groups[i]),
         )
         for i in order
@@ -198,16 +199,15 @@ def _normal(x: Floats) -> Floats:
     return found
 
 
-def elo_ratings(
-    results: Sequence[Result], anchor: str, prior_draws: float = 0.1
-) -> Mapping[str, tuple[float, float]]:
-    """Plain Elo of every player relative to the anchor's 0, each with its 95 % error; a draw is half a win.
+def plain_ratings(results: Iterable[Result], anchor: str, prior_draws: float = PLAIN_PRIOR) -> RatingList:
+    """Plain Elo relative to the anchor's 0: no advantage of the first move, a draw is half a win.
 
-    For results whose first player is not who moved first. Every two players who met are given `prior_draws`
-    virtual draws more, so that one who won all games has a finite rating; they are few, since each new
-    checkpoint that beats a weak baseline adds to them.
+    This is what a training run logs of itself. Every two players who met are given `prior_draws` virtual
+    draws more, so that one who won all games has a finite rating; they are few, since each new checkpoint
+    that beats a weak baseline adds to them.
     """
-    names = sorted({anchor, *(name for r in results for name in (r.first, r.second))})
+    results = list(results)
+    names, games = condense(results, also=[anchor])
     index = {name: i for i, name in enumerate(names)}
     met: dict[tuple[int, int], list[float]] = {}
     for r in results:
@@ -225,5 +225,4 @@ def elo_ratings(
     points = np.array(list(met.values())).reshape(-1, 2)
     halves = Games(pairs[:, 0], pairs[:, 1], points[:, 0], np.zeros(len(pairs)), points[:, 1])
     found = fit(halves, len(names), advantage=0, draw_elo=0, held={a: 0.0})
-    errors = Z95 * np.sqrt(np.diag(found.covariance).clip(0))
-    return {name: (float(found.elo[i]), float(errors[i])) for name, i in index.items()}
+    return _listed(names, games, found)

@@ -9,14 +9,15 @@ import numpy as np
 
 from tengen.envs.registry import make_game
 from tengen.errors import TengenError
-from tengen.league.manager import Member, read_members
-from tengen.league.nash import Payoff, payoff
+from tengen.league.manager import ANCHOR, Member, read_members
+from tengen.league.nash import Payoff, alpha_rank, nash_average, payoff
 from tengen.league.notation import game_turns
-from tengen.league.ratings import RatingList, Result, rate
+from tengen.league.ratings import PLAIN_PRIOR, RatingList, Result, plain_ratings, rate
 from tengen.league.result_files import clean_name
 from tengen.league.store import Store, StoredGame
 from tengen.league.timeline import timeline
 
+MOST_CYCLES = 200  # players, beyond whom a Nash average takes long
 CUTS = 12  # points of a curve made of a store's games alone
 WORDED = 200  # openings written out in notation
 HOUR_S = 3600.0
@@ -55,6 +56,13 @@ class Opening(NamedTuple):
     score: float  # of who moves first, points a game
 
 
+class Cycles(NamedTuple):
+    """Who is strong where strength goes in circles, in the order of the standings; see `nash`."""
+
+    nash: list[float]  # shares of the mixture that nobody beats
+    alpha_rank: list[float]  # shares of time of an evolving population
+
+
 @dataclass(frozen=True)
 class Report:
     """Everything about a store. Names are cleaned of control characters."""
@@ -65,6 +73,7 @@ class Report:
     repeats: int
     standings: RatingList
     payoff: Payoff  # in the order of the standings
+    cycles: Cycles | None  # None for two players, and for very many
     roles: Mapping[str, str]
     anchors: Mapping[str, float]
     histories: tuple[History, ...]
@@ -85,6 +94,7 @@ class Report:
             "standings": rows.pop("ratings"),
             **rows,
             "payoff": {"names": self.payoff.names, "score": score, "games": self.payoff.games},
+            **(self.cycles._asdict() if self.cycles else {}),
             "history": [
                 {"axis": h.axis, "curves": [[c.name, [p._asdict() for p in c.points]] for c in h.curves]}
                 for h in self.histories
@@ -96,8 +106,8 @@ class Report:
 def gather(path: Path, anchors: Mapping[str, float] | None = None) -> Report:
     """Read a store and the members beside it.
 
-    anchors: players held at an Elo, by name. Raises TengenError where there is nothing to rate, or an anchor
-    has not played.
+    anchors: players held at an Elo, by name; without any, a training run has plain Elo over chance, as it
+    logs it. Raises TengenError where there is nothing to rate, or an anchor has not played.
     """
     with Store.open(path, create=False) as store:
         games = list(store.games())
@@ -107,19 +117,23 @@ def gather(path: Path, anchors: Mapping[str, float] | None = None) -> Report:
     if not counted:
         raise TengenError(f"{path}: no finished game in it")
     results = results_of(counted, names)
-    anchors = anchors or {}
-    standings = rate(results, anchors=anchors)
     members = [member for member in read_members(path.parent) if member.id in names]
+    anchors = dict(anchors or {})
+    if is_run := not anchors and any(names[m.id] == ANCHOR for m in members):
+        anchors = {ANCHOR: 0.0}  # on the scale that the run logs
+    standings = plain_ratings(results, ANCHOR) if is_run else rate(results, anchors=anchors)
+    ordered = _ordered(payoff(results), [r.name for r in standings.ratings])
     return Report(
         title=path.parent.name if path.stem == "league" else path.stem,
         games=len(games),
         void=sum(game.outcome is None for game in games),
         repeats=repeats,
         standings=standings,
-        payoff=_ordered(payoff(results), [r.name for r in standings.ratings]),
+        payoff=ordered,
+        cycles=_cycles(ordered),
         roles={names[member.id]: member.role for member in members},
         anchors=anchors,
-        histories=_histories(counted, results, members, names, anchors),
+        histories=_histories(counted, results, members, names, anchors, plain=is_run),
         openings=openings_of(counted),
         kept=tuple(game for game in games if game.actions is not None and game.game),
         names=names,
@@ -150,6 +164,12 @@ def _ordered(found: Payoff, names: list[str]) -> Payoff:
     return Payoff(names, found.score[np.ix_(order, order)], found.games[np.ix_(order, order)])
 
 
+def _cycles(found: Payoff) -> Cycles | None:
+    if not 2 < len(found.names) <= MOST_CYCLES:
+        return None
+    return Cycles(nash_average(found.advantage).mixture.tolist(), alpha_rank(found.advantage).tolist())
+
+
 # --- history ----------------------------------------------------------------------------------------------
 
 
@@ -159,6 +179,8 @@ def _histories(
     members: Sequence[Member],
     names: Mapping[str, str],
     anchors: Mapping[str, float],
+    *,
+    plain: bool,
 ) -> tuple[History, ...]:
     snapshots = [member for member in members if member.is_snapshot]
     if len(snapshots) > 1:
@@ -166,8 +188,8 @@ def _histories(
         hours = {names[m.id]: (m.role, m.seconds / unit_s) for m in snapshots}
         counts = {names[m.id]: (m.role, float(m.games)) for m in snapshots}
         return (
-            _of_run(f"{unit} of training", results, hours, anchors),
-            _of_run("games of self-play", results, counts, anchors),
+            _of_run(f"{unit} of training", results, hours, anchors, plain),
+            _of_run("games of self-play", results, counts, anchors, plain),
         )
     return _of_games(games, names, anchors)
 
@@ -181,9 +203,12 @@ def _of_run(
     results: Sequence[Result],
     snapshots: Mapping[str, tuple[str, float]],
     anchors: Mapping[str, float],
+    plain: bool,
 ) -> History:
     """A curve through the snapshots of each role, and a point for every other player."""
-    found = timeline(results, {name: time for name, (_, time) in snapshots.items()}, anchors=anchors)
+    times = {name: time for name, (_, time) in snapshots.items()}
+    scale = {"advantage": 0.0, "draw_elo": 0.0, "prior_draws": PLAIN_PRIOR} if plain else {}
+    found = timeline(results, times, anchors=anchors, **scale)
     curves: dict[str, list[Point]] = {}
     for moment in found.moments:
         curve = snapshots[moment.name][0] if moment.time is not None else moment.name

@@ -40,19 +40,27 @@ def summary(report: Report) -> str:
 def _scale(report: Report) -> str:
     """What the ratings are relative to, as markup."""
     held = [f"{escape(name)} is held at {elo:g}" for name, elo in report.anchors.items()]
-    return ", ".join(held) or "the mean of all players is 0"
+    words = ", ".join(held) or "the mean of all players is 0"
+    if report.cycles:
+        words += (
+            "; Nash is the share in the mixture of players that nobody beats, alpha-rank the share of time "
+            "that an evolving population spends with each"
+        )
+    return words
 
 
 def _standings(report: Report) -> str:
-    roles = report.roles
+    roles, cycles = report.roles, report.cycles
     rows = (
         (
             *(str(rank), r.name, *([roles.get(r.name, "")] if roles else [])),
             *(f"{r.elo:.0f}", f"± {r.error:.0f}", f"{r.games:,}", f"{r.score:.1%}"),
+            *((f"{cycles.nash[rank - 1]:.0%}", f"{cycles.alpha_rank[rank - 1]:.0%}") if cycles else ()),
         )
         for rank, r in enumerate(report.standings.ratings, 1)
     )
-    head = ("#", "player", *(["role"] if roles else []), "Elo", "95 %", "games", "score")
+    head = ["#", "player", *(["role"] if roles else []), "Elo", "95 %", "games", "score"]
+    head += ["Nash", "alpha-rank"] if cycles else []
     return _table(head, rows, words=(1, 2) if roles else (1,))
 
 

@@ -20,6 +20,7 @@ ENDING = re.compile(rb"(?:^|[\s})])(1-0|0-1|1/2-1/2|2-0|0-2|1-1)\s*$")
 #: Word for a result -> for who moved first: 0 won, 1 drawn, 2 lost; the later ones are those of draughts.
 ENDS = {"1-0": 0, "1/2-1/2": 1, "0-1": 2, "2-0": 0, "1-1": 1, "0-2": 2}
 CSV_ENDS = ENDS | {"1": 0, "1.0": 0, "0.5": 1, "1/2": 1, "0": 2, "0.0": 2}
+KEY_TAG, KEY_COLUMN = b"StoreKey", "key"  # of a single game in the store that wrote the file
 WORDS = ("1-0", "1/2-1/2", "0-1")
 GAME_COLUMNS = ("first", "second", "result")
 COUNT_COLUMNS = ("first", "second", "wins", "draws", "losses")
@@ -32,6 +33,8 @@ class ResultFile:
     games: int = 0
     ignored: int = 0  # without two names or a result that counts
     first_fault: str = ""  # why the first of those is
+    keyed: dict[str, tuple[str, str, int]] = field(default_factory=dict, repr=False)
+    """Of single games that a store wrote: the key that they have there, and both names and the end."""
     _sums: dict[tuple[str, str], list[int]] = field(default_factory=dict, repr=False)
 
     @property
@@ -39,8 +42,12 @@ class ResultFile:
         """One an ordered pair of players."""
         return [Result(first, second, *counts) for (first, second), counts in self._sums.items()]
 
-    def add(self, first: str, second: str, end: int, games: int = 1) -> None:
-        """Count games that ended so (an index: won, drawn, lost by the first)."""
+    def add(self, first: str, second: str, end: int, games: int = 1, key: str = "") -> None:
+        """Count games that ended so (an index: won, drawn, lost by the first); one with a key counts once."""
+        if key:
+            if key in self.keyed:
+                return
+            self.keyed[key] = (first, second, end)
         self._sums.setdefault((first, second), [0, 0, 0])[end] += games
         self.games += games
 
@@ -119,7 +126,8 @@ def _count_game(found: ResultFile, tags: dict[bytes, bytes], ending: bytes, numb
         found.ignore(f"game {number} has the result '{word[:20]}'; results that count: {', '.join(WORDS)}")
     else:
         black_first = tags.get(b"GameType", b"").split(b",")[0].strip() == b"21"
-        found.add(*((black, white) if black_first else (white, black)), ENDS[word])
+        key = _name(tags.get(KEY_TAG, b""))
+        found.add(*((black, white) if black_first else (white, black)), ENDS[word], key=key)
 
 
 def _name(tag: bytes) -> str:
@@ -157,6 +165,7 @@ def _read_csv(file: BinaryIO, path: Path) -> ResultFile:
                 f"or {','.join(GAME_COLUMNS)}{hint}"
             )
         places = [header.index(column) for column in columns]
+        key_place = header.index(KEY_COLUMN) if KEY_COLUMN in header and columns is GAME_COLUMNS else None
         for row in rows:
             if not any(cell.strip() for cell in row):
                 continue
@@ -164,19 +173,22 @@ def _read_csv(file: BinaryIO, path: Path) -> ResultFile:
                 found.ignore(f"line {rows.line_num} has {len(row)} columns of {len(header)}")
                 continue
             first, second, *cells = (row[place] for place in places)
-            _count_row(found, clean_name(first), clean_name(second), cells, rows.line_num)
+            key = clean_name(row[key_place]) if key_place is not None and len(row) > key_place else ""
+            _count_row(found, clean_name(first), clean_name(second), cells, rows.line_num, key)
     except csv.Error as error:
         raise TengenError(f"{path}: line {rows.line_num} is not CSV: {error}") from None
     return found
 
 
-def _count_row(found: ResultFile, first: str, second: str, cells: list[str], line: int) -> None:
+def _count_row(
+    found: ResultFile, first: str, second: str, cells: list[str], line: int, key: str = ""
+) -> None:
     cells = [cell.strip() for cell in cells]
     if not first or not second:
         found.ignore(f"line {line} lacks a name")
     elif len(cells) == 1:
         if cells[0] in CSV_ENDS:
-            found.add(first, second, CSV_ENDS[cells[0]])
+            found.add(first, second, CSV_ENDS[cells[0]], key=key)
         else:
             found.ignore(f"line {line} has the result '{cells[0][:20]}'; results: {', '.join(WORDS)}")
     elif not all(re.fullmatch(r"[0-9]{1,9}", cell) for cell in cells):

@@ -61,7 +61,8 @@ def timeline(
 
     `walk` is the standard deviation, in displayed Elo, of the median step between checkpoints; None takes of
     `WALKS` the one under which the results are most probable. `anchors` are as in `ratings.rate`, save that a
-    fitted draw_elo is taken from the unanchored fit. Raises TengenError.
+    fitted draw_elo is taken from the unanchored fit. With a draw_elo of 0 a draw is half a win.
+    Raises TengenError.
     """
     names, games = condense(results)
     index = {name: i for i, name in enumerate(names)}
@@ -73,6 +74,9 @@ def timeline(
     for name in [name for name in (anchors or {}) if name not in index]:
         raise TengenError(f"anchor '{name}' has played no game")
     games = games + prior_games(games, len(names), prior_draws)
+    if draw_elo == 0:  # under which nobody draws: half a win each
+        halves = games.draws / 2
+        games = games._replace(wins=games.wins + halves, losses=games.losses + halves, draws=0 * halves)
     steps = np.diff([times[name] for name in order])
     if not np.isfinite(steps).all():
         raise TengenError("the time of a checkpoint is not a finite number")

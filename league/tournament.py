@@ -1,17 +1,21 @@
 """The tournament: schedules games, gathers what workers play, goes on where it stopped."""
 
+import hashlib
 import queue
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from tengen.agents.base import Agent
-from tengen.agents.registry import make_agent
+from tengen.agents.registry import make_agent, parse_agent
+from tengen.envs.game import Game
 from tengen.envs.registry import make_game
 from tengen.errors import TengenError
+from tengen.files import read_fault
 from tengen.league.claims import Claims
 from tengen.league.dispatch import Dispatch
 from tengen.league.ending import GoReferee
-from tengen.league.entrants import entrants
+from tengen.league.entrants import content_id, entrants
 from tengen.league.openings import make_openings
 from tengen.league.pairings import Pairing, Round, default_rounds, next_round
 from tengen.league.places import Places
@@ -19,7 +23,7 @@ from tengen.league.schedule import Match, make_matches
 from tengen.league.sprt import Sprt
 from tengen.league.store import Outcome, Store
 from tengen.league.tally import Tally
-from tengen.league.tournament_config import TournamentConfig
+from tengen.league.tournament_config import OpeningsConfig, TournamentConfig
 from tengen.league.worker import Report, Worker
 
 MOST_OPENINGS = 10_000  # made beforehand; longer matches take them in turn
@@ -38,7 +42,7 @@ class Tournament:
         self.config = config
         self.store = store
         self.game = make_game(config.game)
-        self.event = config.event()
+        self.event = config.event(*_contents(config.openings, self.game))
         self.players = entrants(config, self.game)
         for player in self.players:  # faults of agents are told before the night, not after
             if not player.is_engine:  # engines were started to learn who they are
@@ -208,6 +212,19 @@ class Tournament:
             return known + sum(self.config.games * 2 ** (wanted - n - 1) for n in range(rounds, wanted))
         per_round = len(self.players) // 2 * self.config.games
         return known + max(0, wanted - rounds) * per_round if self.config.format != "roundrobin" else known
+
+
+def _contents(openings: OpeningsConfig, game: Game) -> list[str]:
+    """Hashes of what the openings are made from, where the configuration only says where it is."""
+    found = []
+    if openings.kind == "file":
+        try:
+            found.append(hashlib.sha256(Path(openings.file).read_bytes()).hexdigest())
+        except OSError as error:
+            raise read_fault(Path(openings.file), error) from None
+    if openings.kind == "book":
+        found.append(content_id(parse_agent(openings.agent), game))
+    return found
 
 
 def _waiting(reports: "queue.SimpleQueue[Report]", seconds: float = 0.0) -> list[Report]:

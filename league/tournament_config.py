@@ -140,8 +140,11 @@ class TournamentConfig(ConfigModel):
             found.append(one.model_copy(update={"name": name}))
         return found
 
-    def event(self) -> str:
-        """A digest of the settings under which games can be compared; other settings are another event."""
+    def event(self, *contents: str) -> str:
+        """A digest of the settings under which games can be compared; other settings are another event.
+
+        contents: hashes of files that the settings name.
+        """
         keys = {"game", "seed", "openings", "time", "adjudication", "faults"}
-        text = json.dumps(self.model_dump(mode="json", include=keys), sort_keys=True)
+        text = json.dumps(self.model_dump(mode="json", include=keys), sort_keys=True) + "".join(contents)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -211,6 +211,9 @@ def test_a_run_has_a_history_of_its_snapshots_in_its_own_time(tmp_path, capsys):
     assert [point.x for point in by_games.curves[0].points] == [1000, 2000, 3000]
     assert main.points[0].elo < main.points[1].elo < main.points[2].elo
     assert baseline.name == "random" and len(baseline.points) == 1
+    assert baseline.points[0].elo == 0, "the scale is the one that the run logs"
+    shown = {r.name: (r.elo, r.error) for r in gather(tmp_path / "league.sqlite").standings.ratings}
+    assert shown == {member.name: league.ratings()[member.id] for member in league.members}
     assert cli.main(["league", str(tmp_path)]) == 0
     assert "baseline" in capsys.readouterr().out
 
@@ -231,6 +234,25 @@ def test_wrong_usage_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, e
     assert cli.main(["league", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("tengen: error: ") and expected in line
+
+
+def test_strength_that_goes_in_circles_is_shared_and_a_weak_player_has_none(tmp_path, capsys):
+    with Store.open(tmp_path / "s.sqlite") as store:
+        beats = {("rock", "scissors"), ("scissors", "paper"), ("paper", "rock")}
+        beats |= {(name, "weak") for name in ("rock", "scissors", "paper")}
+        for one, other in beats:
+            for k in range(4):
+                store.add(StoredGame(f"{one}{other}{k}", "e", "", one, other, one, other, 1))
+    report = gather(tmp_path / "s.sqlite")
+    nash = dict(zip(report.payoff.names, report.cycles.nash, strict=True))
+    alpha = dict(zip(report.payoff.names, report.cycles.alpha_rank, strict=True))
+    for name in ("rock", "scissors", "paper"):
+        assert nash[name] == pytest.approx(1 / 3, abs=1e-3) and alpha[name] == pytest.approx(1 / 3, abs=0.01)
+    assert nash["weak"] == 0 and alpha["weak"] < 1e-3
+    assert cli.main(["league", str(tmp_path / "s.sqlite")]) == 0
+    out = capsys.readouterr().out
+    assert "33%" in out and "alpha-rank" in out
+    assert "33%" in page(report) and "alpha-rank" in page(report)
 
 
 def test_an_anchor_holds_the_scale_at_every_moment(folder, capsys):

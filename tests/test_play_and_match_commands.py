@@ -1,6 +1,7 @@
 """`tengen match` and `tengen play`, as a user types them."""
 
 import io
+import itertools
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from tengen.agents.random import RandomAgent
 from tengen.cli import main
 from tengen.envs import Position, make_game
 from tengen.envs.game import Game, Ints, States
+from tengen.errors import MachineError
 from tengen.league.notation import load_game
 
 
@@ -125,6 +127,22 @@ def test_match_says_where_it_may_not_write(tengen, tmp_path: Path) -> None:  # t
         "match", "random", "random", "--game", "connect4", "--save", str(tmp_path / "file" / "games")
     )
     assert code == 1 and "cannot make the folder" in err and err.count("\n") == 1
+
+
+def test_a_program_that_fails_leaves_the_games_before_it(tengen, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    asked = itertools.count()
+
+    def choose(self: RandomAgent, states: States, slots: Ints) -> NDArray[np.int32]:
+        if next(asked) > 60:
+            raise MachineError("engine 'x' ended by signal 11")
+        return before(self, states, slots)
+
+    before = RandomAgent.choose
+    monkeypatch.setattr(RandomAgent, "choose", choose)
+    options = ("--game", "connect4", "--games", "30", "--parallel", "1", "--json")
+    code, out, err = tengen("match", "random", "random", *options)
+    assert code == 1 and "ended by signal 11" in err.splitlines()[-1]
+    assert 0 < json.loads(out.splitlines()[-1])["games"] < 30
 
 
 @pytest.mark.parametrize("twice", [False, True])

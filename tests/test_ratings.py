@@ -5,7 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from tengen.league.ratings import Result, elo_ratings
+from tengen.league.ratings import Result, plain_ratings
+
+
+def elo_ratings(
+    results: list[Result], anchor: str, prior_draws: float = 0.1
+) -> dict[str, tuple[float, float]]:
+    found = plain_ratings(results, anchor, prior_draws)
+    return {r.name: (r.elo, r.error) for r in found.ratings}
 
 
 def test_three_quarters_of_the_points_are_191_elo():
@@ -65,6 +72,13 @@ def test_the_truth_is_found_from_simulated_games():
     ratings = elo_ratings(results, "a")
     off = [abs(ratings[name][0] - truth[name]) / ratings[name][1] for name in "bcde"]
     assert max(off) < 1.6 and all(ratings[name][1] < 25 for name in "bcde")
+
+
+def test_the_list_counts_games_and_points_as_they_were():
+    found = plain_ratings([Result("a", "b", 3, 2, 1), Result("b", "a", 0, 4, 0)], "b")
+    best = found.ratings[0]
+    assert (best.name, best.games, best.score) == ("a", 10, pytest.approx(0.6))
+    assert found.advantage == found.draw_elo == 0 and 0.5 < found.superiority[0, 1] < 1
 
 
 def test_no_games_at_all():

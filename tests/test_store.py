@@ -246,6 +246,13 @@ def test_a_store_is_read_where_nothing_can_be_written(tmp_path: Path, monkeypatc
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+def test_results_of_more_games_than_rows_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "many.csv").write_text("first,second,wins,draws,losses\na,b,999999999,0,0\n")
+    words = r"counts 999,999,999 games, .* the most .* 10,000,000"
+    with Store.open(tmp_path / "s") as store, pytest.raises(TengenError, match=words):
+        import_results(store, tmp_path / "many.csv")
+
+
 @pytest.mark.parametrize("form", ["pgn", "csv"])
 def test_exported_results_are_the_stores_and_import_again(tmp_path: Path, form: str) -> None:
     with Store.open(tmp_path / "s") as store, Store.open(tmp_path / "t") as other:
@@ -259,5 +266,6 @@ def test_exported_results_are_the_stores_and_import_again(tmp_path: Path, form: 
         assert import_results(other, path) == (6, 0)
         assert import_results(other, path) == (0, 0), "the same file a second time"
         assert sorted(other.results(), key=key) == sorted(store.results(), key=key)
+        assert import_results(store, path) == (0, 0), "games that this very store wrote"
         with pytest.raises(TengenError, match="holds no game of go with its moves"):
             export(store, "sgf", tmp_path / "out")

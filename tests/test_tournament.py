@@ -158,6 +158,14 @@ def test_other_settings_are_another_event(tmp_path: Path) -> None:
     assert played(tmp_path, config("random", "scripted:first", parallel=3, concurrency=2)).new_games == 0
 
 
+def test_an_openings_file_with_other_contents_is_another_event(tmp_path: Path) -> None:
+    file = tmp_path / "openings.txt"
+    given = config("random", "scripted:first", games=2, openings=OpeningsConfig(kind="file", file=str(file)))
+    for text, new in (("d e\n", 2), ("d e\n", 0), ("a b\n", 2)):
+        file.write_text(text)
+        assert played(tmp_path, given).new_games == new
+
+
 def test_a_repeated_game_is_not_counted_again(tmp_path: Path) -> None:
     """Two players without chance from one opening: two games, and the error stays honest."""
     given = config("scripted:first", "scripted:last", games=50, openings=OpeningsConfig(kind="none"))

@@ -46,17 +46,23 @@ def _standings(report: "Report") -> None:
     from tengen.console import table
     from tengen.league.report_html import summary
 
-    roles = report.roles
+    roles, cycles = report.roles, report.cycles
     head = ["rank", "name", *(["role"] if roles else []), "elo", "+-", "games", "score"]
+    head += ["nash", "alpha"] if cycles else []
     rows = [
         [
             *(rank, r.name, *([roles.get(r.name, "")] if roles else [])),
             *(round(r.elo), round(r.error), r.games, f"{r.score:.1%}"),
+            *((f"{cycles.nash[rank - 1]:.0%}", f"{cycles.alpha_rank[rank - 1]:.0%}") if cycles else ()),
         ]
         for rank, r in enumerate(report.standings.ratings, 1)
     ]
     table(head, rows)
     print(f"{summary(report)}; errors are 95 %")
+    if cycles:
+        print(
+            "nash: share of the mixture that nobody beats; alpha: alpha-rank"
+        )
 
 
 def _payoff(matrix: "Payoff") -> None:

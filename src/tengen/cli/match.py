@@ -91,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
                 return interrupt.stop_requested
 
             began = time.perf_counter()
+            fault: TengenError | None = None
             try:
                 result = play_match(
                     game,
@@ -104,15 +105,20 @@ def run(args: argparse.Namespace) -> int:
                     on_game=on_game,
                     stop=stop,
                 )
-            except KeyboardInterrupt:  # the second one, while an agent was thinking
+            except (KeyboardInterrupt, TengenError) as error:  # a second Ctrl-C; a program that failed
                 seconds = time.perf_counter() - began
                 result = MatchResult(first.name, second.name, game.name, tuple(records), seconds)
+                fault = error if isinstance(error, TengenError) else None
             finally:
                 first.close()
                 second.close()
+        if fault is not None and not records:
+            raise fault
         _report(game, result, args)
         if args.json:
             emit_json(result.to_json() | {"first": args.first, "second": args.second})
+        if fault is not None:
+            raise fault
         return 130 if interrupt.stop_requested and result.games < args.games else 0
 
 
