@@ -24,4 +24,5 @@ BENCHES = {
     "minimax": "tengen.benchmarks.minimax:run",
     "evolution": "tengen.benchmarks.evolution:run",
     "population": "tengen.benchmarks.population:run",
+    "evolved": "tengen.benchmarks.evolved:run",
 }

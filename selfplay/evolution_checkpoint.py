@@ -103,7 +103,7 @@ def changed_keys(before: dict[str, Any], now: dict[str, Any], prefix: str = "") 
 def _value(config: dict[str, Any], dotted: str) -> Any:
     value: Any = config
     for key in dotted.split("."):
-        value = value[key]
+        value = value.get(key, "not set")
     return value
 
 

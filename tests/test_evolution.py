@@ -338,3 +338,23 @@ def test_benchmarks_answer_with_their_figures(recipe: Path, capsys) -> None:
     assert minimax["per_second"] > 0 and minimax["evaluation_us"] > 0
     population = figures("population", "--recipe", "evolve-connect4", "--population", "4", "--seconds", "0.1")
     assert population["ratio"] > 0 and population["weights"] == 5122
+
+
+def test_a_champion_is_measured_and_what_was_played_is_not_played_again(
+    recipe: Path, tmp_path: Path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr("tengen.benchmarks.evolved.FIELD", {"material, 4 ply": "minimax?depth=2"})
+    run, out = tmp_path / "run", tmp_path / "table.md"
+    assert cli.main(["train", str(recipe), "--run", str(run), "snapshot_every=1", "stop.updates=2"]) == 0
+    command = ["bench", "evolved", "--run", str(run), "--older", str(run / "checkpoints" / "step-00000000")]
+    command += ["--games", "2", "--field-games", "2", "--depths", "1", "--time", "0.001", "--sims", "2"]
+    assert cli.main([*command, "--out", str(out)]) == 0
+    table = out.read_text()
+    assert f"| `evolved:{run}?depth=1` | `minimax?depth=1&eval=material` |" in table
+    assert f"`evolved:{run / 'checkpoints' / 'step-00000001'}?depth=4`" in table
+    assert "| generation 0 |" in table and "| rollout search, 2 |" in table
+    assert cli.main([*command, "--out", str(out)]) == 0
+    assert out.read_text() == table  # against the clock no two games are alike: these are the first ones
+    capsys.readouterr()
+    assert cli.main(["bench", "evolved", "--run", str(run), "--depths", "four"]) == 2
+    assert "--depths four: expected whole numbers" in capsys.readouterr().err

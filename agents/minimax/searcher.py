@@ -38,7 +38,8 @@ from tengen.errors import TengenError
 from tengen.words import did_you_mean
 
 MAX_DEPTH = 60
-SLICE = 20_000  # nodes between two looks at the clock
+SLICE = 20_000  # nodes between two looks at the clock, at most
+LEAST = 200  # and at least, near the end of the time
 
 #: Game family -> module with load, turn_actions, status, generate, make, record_key and QUIET_LIMIT.
 GAMES = {"checkers": "tengen.agents.minimax.checkers", "connect4": "tengen.agents.minimax.connect4"}
@@ -168,6 +169,7 @@ class Searcher:
         self.evaluation = evaluation
         self.stop: Callable[[], bool] | None = None  # asked at every look at the clock: whether to end early
         self.stack = new_stack(table_bits)
+        self._pace = 0.0  # nodes a second, as the last slice went
         self._moves = moves_of(game.family)
         self._kernel = kernel_for(game.family, evaluation)
 
@@ -239,11 +241,15 @@ class Searcher:
         """One search to its depth; False where a limit came before. The very first is always finished."""
         r = self.stack.registers
         while True:
-            pause = int(r[NODES]) + SLICE
+            before, began = int(r[NODES]), time.perf_counter()
+            pause = before + SLICE
             if nodes and not first:
                 pause = min(pause, nodes)
+            if ends:  # by halves of the time left, so that a slow evaluation does not get more of it
+                pause = min(pause, before + max(LEAST, int((ends - began) * self._pace / 2)))
             if self._kernel(self.stack, params, pause):
                 return True
+            self._pace = (int(r[NODES]) - before) / max(1e-6, time.perf_counter() - began)
             if not first and ((nodes and r[NODES] >= nodes) or (ends and time.perf_counter() >= ends)):
                 return False
             if self.stop is not None and self.stop() and not first:
