@@ -252,7 +252,7 @@ AGENT_KINDS = {
         ),
         AgentKind(
             "minimax",
-            "alpha-beta by a compiled evaluation, at checkers and Connect Four",
+            "alpha-beta by a compiled evaluation, at checkers, chess and Connect Four",
             "minimax[?depth=N&eval=NAME&...]",
             ("minimax?depth=6&eval=material", "minimax?time=0.5&eval=hand"),
             {

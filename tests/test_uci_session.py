@@ -231,3 +231,16 @@ def test_python_chess_plays_it(program: chess.engine.SimpleEngine) -> None:
         assert next(iter(analysis))
     board = chess.Board.from_chess960_pos(0)
     assert program.play(board, chess.engine.Limit(nodes=10)).move in board.legal_moves
+
+
+def test_alpha_beta_tells_of_mates_and_takes_limits() -> None:
+    engine, wire = session("minimax?depth=3&eval=hand", "stop")
+    engine.answer("position fen kbK5/pp6/1P6/8/8/8/8/R7 w - - 0 1")  # Morphy's problem
+    assert best(engine.answer("go mate 2")) == "a1a6"
+    assert " score mate 2 " in wire.said[-1] and wire.said[-1].endswith("pv a1a6 b7a6 b6b7")
+    engine.answer("setoption name Hash value 1")
+    engine.answer("position startpos")
+    wire.said.clear()
+    assert best(engine.answer("go depth 4")) and wire.said[-1].startswith("info depth 4 ")
+    assert best(engine.answer("go infinite"))
+    assert best(engine.answer("go wtime 500 btime 500 searchmoves a2a3")) == "a2a3"

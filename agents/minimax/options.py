@@ -35,6 +35,10 @@ def minimax_agent(spec: "AgentSpec", game: Game, seed: int) -> Agent:
     """The agent that `minimax?...` names. Raises TengenError."""
     from tengen.agents.registry import number_option
 
+    if game.family == "chess":
+        from tengen.agents.minimax.chess import chess_agent
+
+        return chess_agent(spec, game, seed)
     known = [name for name, part in evaluations_of(game).items() if part.of_itself]
     evaluation = spec.options.get("eval", "material")
     if evaluation not in known:

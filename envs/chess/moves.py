@@ -93,7 +93,7 @@ def count_moves(position: Position) -> int:
 
 
 @kernel
-def _write(landing: np.uint64, delta: int, moves: NDArray[np.int32], row: int, count: int) -> int:
+def write_moves(landing: np.uint64, delta: int, moves: NDArray[np.int32], row: int, count: int) -> int:
     """List moves by where they land, `delta` squares on; returns the new count."""
     while landing != NONE:
         rest = landing & (landing - ONE)
@@ -106,9 +106,9 @@ def _write(landing: np.uint64, delta: int, moves: NDArray[np.int32], row: int, c
 
 @kernel
 def _write_pawns(landing: np.uint64, delta: int, moves: NDArray[np.int32], row: int, count: int) -> int:
-    """As `_write`, with four promotions for each move to the last rank."""
+    """As `write_moves`, with four promotions for each move to the last rank."""
     last = count
-    count = _write(landing, delta, moves, row, count)
+    count = write_moves(landing, delta, moves, row, count)
     for i in range(last, count):
         move = moves[row, i]
         if (move >> 6) >= 56:
@@ -145,7 +145,7 @@ def list_moves(position: Position, moves: NDArray[np.int32], row: int) -> int:
         while front != NONE:
             front = shift(front, direction) & ~own
             delta += DELTAS[direction]
-            count = _write(front & targets, delta, moves, row, count)
+            count = write_moves(front & targets, delta, moves, row, count)
             front = front & empty
     leapers = own & knights & ~pinned
     while leapers != NONE:
@@ -160,7 +160,7 @@ def list_moves(position: Position, moves: NDArray[np.int32], row: int) -> int:
         leapers = rest
     soldiers = own & pawns
     pushed = ((soldiers & (~pinned | pin0)) << _8) & empty
-    count = _write(((pushed & RANK_3) << _8) & empty & targets, 16, moves, row, count)
+    count = write_moves(((pushed & RANK_3) << _8) & empty & targets, 16, moves, row, count)
     count = _write_pawns(pushed & targets, 8, moves, row, count)
     captures = ((soldiers & (~pinned | pin3)) << _7) & NOT_H & opp & targets
     count = _write_pawns(captures, 7, moves, row, count)

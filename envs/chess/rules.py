@@ -173,7 +173,7 @@ def begin_turn(states: States, b: int) -> None:
 
 
 @kernel
-def _strict(position: Position) -> Position:
+def strict(position: Position) -> Position:
     """The position without an en passant square on which no capture is legal."""
     own, opp, pawns, knights, diagonal, straight, castling, en_passant = position
     if en_passant != NONE and en_passant_captors(position) == NONE:
@@ -187,7 +187,7 @@ def set_up(states: States, b: int) -> bool:
     position = load(states, b)
     if (attacks_of_own(position) & position[OPP] & kings_of(position)) != NONE:
         return False
-    store(states, b, _strict(position))
+    store(states, b, strict(position))
     begin_turn(states, b)
     return True
 
@@ -198,7 +198,7 @@ def move_one(states: States, b: int, move: int) -> None:
     position = load(states, b)
     start, end = BIT[move & 63], BIT[(move >> 6) & 63]
     progress = (position[PAWNS] & start) != NONE or (position[OPP] & end) != NONE
-    store(states, b, _strict(advance(position, move)))
+    store(states, b, strict(advance(position, move)))
     side = states["to_play"][b]
     last = states["last"]
     for i in range(LAST_MOVES - 1, 0, -1):

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     game = make_game("chess")
     assert isinstance(game, Chess)
     network = shipped_network(game)
-    agent = args.agent or (f"mcts:{network}?sims=2000" if network else "minimax?depth=30&eval=pst")
+    agent = args.agent or (f"mcts:{network}?sims=2000" if network else "minimax?depth=40&eval=hand")
     player = make_agent(agent, game, seed=args.seed)
     session = UciSession(player, game, wire)
     try:

@@ -11,9 +11,10 @@ from tengen.agents.base import Agent
 from tengen.agents.mcts.agent import MctsAgent
 from tengen.agents.mcts.evaluators import NetworkLeaves
 from tengen.agents.mcts.search import LeafEvaluator, Search
+from tengen.agents.minimax.chess import ChessLimits, ChessMinimaxAgent, ChessSearcher, Variation
 from tengen.agents.policy import PolicyAgent
 from tengen.engine.analysis import Analysis, MoveRow, root_rows
-from tengen.engine.uci_words import GoWish, Line, score_of_value
+from tengen.engine.uci_words import GoWish, Line, Score, score_of_value
 from tengen.envs.chess.game import Chess
 from tengen.envs.game import States
 
@@ -181,6 +182,60 @@ class _TreeReporter:
         ]
 
 
+class AlphaBetaThinker:
+    """Alpha-beta: as deep as the agent string says, or as `go` does."""
+
+    def __init__(self, agent: ChessMinimaxAgent, game: Chess) -> None:
+        self.agent, self.game = agent, game
+
+    def new_game(self) -> None:
+        """See Thinker."""
+        self.agent.searcher.forget()
+
+    def set_hash(self, megabytes: int) -> None:
+        """See Thinker."""
+        entries = megabytes * 2**20 // 16
+        self.agent.searcher = ChessSearcher(self.agent.evaluation, entries.bit_length() - 1)
+
+    def think(self, question: Question, control: Control) -> Sequence[int]:
+        """See Thinker."""
+        wish, own = question.wish, self.agent.limits
+        depth, nodes, seconds = wish.number("depth"), wish.number("nodes"), control.seconds()
+        if wish.number("mate") > 0:
+            depth = depth or 2 * wish.number("mate") - 1
+        if depth <= 0 and not (wish.infinite or nodes > 0):
+            depth = own.depth
+            if seconds is None and not question.wish.ponder:
+                nodes, seconds = own.nodes, own.seconds or None
+
+        def stop() -> bool:
+            allowed = control.seconds() if seconds is None else seconds
+            if allowed is not None and time.monotonic() - control.began > allowed:
+                return True
+            return control.stop()
+
+        def told(found: Sequence[Variation]) -> None:
+            control.report([line_of(variation) for variation in found])
+
+        limits = ChessLimits(depth=max(0, depth), nodes=max(0, nodes))
+        found = self.agent.searcher.find(
+            question.state,
+            limits,
+            stop=stop,
+            lines=question.lines,
+            allowed=question.allowed,
+            on_depth=told,
+        )
+        told(found)
+        return found[0].actions
+
+
+def line_of(found: Variation) -> Line:
+    """A variation as `info` tells it."""
+    score = Score(0, found.mate) if found.mate is not None else Score(found.value)
+    return Line(found.actions, score, found.depth, found.nodes, found.deepest)
+
+
 class PlainThinker:
     """An agent that only answers."""
 
@@ -221,4 +276,6 @@ def thinker_of(agent: Agent, game: Chess) -> Thinker:
     """How an agent thinks."""
     if isinstance(agent, MctsAgent | PolicyAgent):
         return TreeThinker(agent, game)
+    if isinstance(agent, ChessMinimaxAgent):
+        return AlphaBetaThinker(agent, game)
     return PlainThinker(agent, game)
