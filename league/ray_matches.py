@@ -8,6 +8,7 @@ from typing import Any
 
 from tengen.league.judge_matches import MatchesHere, MatchesLost, Pair, Stop
 from tengen.league.match import MatchResult
+from tengen.selfplay.capacity import cpus_here
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.ray_cluster import connect, first_line
 from tengen.selfplay.ray_pool import START_TIMEOUT_S, fault_of
@@ -54,8 +55,7 @@ class MatchesOnRay:
         self._owns_cluster = not ray.is_initialized()
         if self._owns_cluster:
             rollouts = config.rollouts
-            cpus = config.evaluation.cpus + rollouts.workers * rollouts.cpus_per_worker
-            connect(rollouts.address, cpus)
+            connect(rollouts.address, config.evaluation.cpus + cpus_here(rollouts))
 
     def play(self, pairs: Sequence[Pair], games: int, seed: int, stop: Stop) -> list[MatchResult]:
         """See `Matches.play`; no matches where it was stopped. A dead actor is replaced at the next call."""

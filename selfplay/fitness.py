@@ -16,6 +16,7 @@ from tengen.envs.game import Game
 from tengen.envs.registry import make_game
 from tengen.selfplay.evolution_config import EvolutionConfig
 from tengen.selfplay.pairing import Jobs, Results
+from tengen.selfplay.ray_pool import ActorPool, timed
 from tengen.selfplay.strategies import Population
 
 Openings = Sequence[Sequence[int]]
@@ -139,6 +140,7 @@ class FitnessActor:
         """Answers once the actor is up."""
         return True
 
+    @timed
     def play(self, players: Population, jobs: Jobs, seed: int, chunk: int) -> tuple[int, Results]:
         """The results of a portion, with its number."""
         return chunk, self._arena.play(players, jobs, seed)
@@ -148,11 +150,13 @@ class RayPlayers:
     """Ray actors. The portions of an actor that died are played again, with the same results."""
 
     def __init__(self, config: EvolutionConfig, openings: Openings) -> None:
-        from tengen.selfplay.ray_pool import ActorPool
-
         self.config = config
         self.pool = ActorPool(
-            FitnessActor, config.rollouts, lambda index, restarts: (config, openings), self._never
+            FitnessActor,
+            config.rollouts,
+            lambda index, restarts: (config, openings),
+            self._never,
+            follows=True,
         )
         self.pool.start()
 
@@ -170,7 +174,7 @@ class RayPlayers:
         results: dict[int, Results] = {}
         while len(results) < len(parts):
             busy = list(pool.calls.values())
-            for index, actor in enumerate(pool.actors):
+            for index, actor in pool.actors.items():
                 for _ in range(self.config.rollouts.in_flight - busy.count(index)):
                     if waiting:
                         chunk = waiting.popleft()

@@ -5,7 +5,7 @@ from typing import Any
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.games import Games
 from tengen.selfplay.opponents import Opponent
-from tengen.selfplay.ray_pool import ActorPool, Pooled
+from tengen.selfplay.ray_pool import ActorPool, Pooled, timed
 from tengen.selfplay.rollouts import Player, Rates, Weights, worker_seed
 
 
@@ -22,6 +22,7 @@ class RayPlayer:
     def ready(self) -> None:
         """Answers when the actor is there."""
 
+    @timed
     def collect(
         self, positions: int, weights: Weights, version: int, opponent: Opponent | None = None
     ) -> tuple[Games, dict[str, float]]:
@@ -39,7 +40,7 @@ class RayPlayer:
 
 
 class RayRollouts(Pooled):
-    """`Rollouts` whose players are `rollouts.workers` actors."""
+    """`Rollouts` whose players are actors, as many as `rollouts.workers` says."""
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
@@ -47,8 +48,6 @@ class RayRollouts(Pooled):
         self._weights: Any = None
         self._opponent: Any = None
         self._rates = Rates()
-        # One answer brings this share of an update: about one comes from each actor every update.
-        self._share = max(1, config.rollouts.positions_per_update // config.rollouts.workers)
         self._waiting = 0  # positions that answers brought beyond what was asked for
         self.pool = ActorPool(
             RayPlayer,
@@ -58,9 +57,14 @@ class RayRollouts(Pooled):
                 worker_seed(config.seed, index, restarts),
             ),
             lambda actor, index: actor.collect.remote(
-                self._share, self._weights, self._version, self._opponent
+                self._share(), self._weights, self._version, self._opponent
             ),
+            follows=True,
         )
+
+    def _share(self) -> int:
+        """Positions of one answer: about one comes from each actor every update."""
+        return max(1, self.config.rollouts.positions_per_update // max(1, len(self.pool.actors)))
 
     def publish(self, weights: Weights, version: int) -> None:
         """See `Rollouts.publish`; the first call starts the actors."""
@@ -101,5 +105,5 @@ class RayRollouts(Pooled):
         return [games]
 
     def stats(self) -> dict[str, float]:
-        """See `Rollouts.stats`; and how often an actor was replaced."""
-        return {**self._rates.take(), "restarts": float(self.pool.restarts)}
+        """See `Rollouts.stats`; and how the actors fare."""
+        return {**self._rates.take(), **self.pool.stats()}

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from tengen.agents.dqn.collector import Collector
 from tengen.agents.dqn.exploration import epsilons
 from tengen.agents.dqn.transitions import Played, Transitions
+from tengen.selfplay.capacity import fixed
 from tengen.selfplay.dqn_config import DqnTrainConfig, PqnTrainConfig
 from tengen.selfplay.kinds import KINDS
-from tengen.selfplay.ray_pool import ActorPool, Pooled
+from tengen.selfplay.ray_pool import ActorPool, Pooled, timed
 from tengen.selfplay.rollouts import Weights, worker_seed
 
 WorldTrainConfig = DqnTrainConfig | PqnTrainConfig
@@ -91,7 +92,7 @@ def _sends_priorities(config: WorldTrainConfig) -> bool:
     return (
         isinstance(config, DqnTrainConfig)
         and config.replay.prioritised
-        and config.rollouts.workers > 0
+        and fixed(config.rollouts) > 0
         and config.network.head == "q"
     )
 
@@ -164,6 +165,7 @@ class RayActor:
     def ready(self) -> None:
         """Answers when the actor is there."""
 
+    @timed
     def collect(self, weights: Weights, version: int, epsilon: Epsilons) -> tuple[Answer, float]:
         """See `Actor.collect`."""
         if self._actor is None:
@@ -201,7 +203,7 @@ class RayWorldRollouts(Pooled):
         """See `WorldRollouts.publish`; the first call starts the actors."""
         rollouts = self.config.rollouts
         self._weights, self._version = self.pool.put(dict(weights)), version
-        self._epsilons = epsilons(self.config.exploration, step, rollouts.workers * rollouts.worlds)
+        self._epsilons = epsilons(self.config.exploration, step, fixed(rollouts) * rollouts.worlds)
         self.pool.start()
 
     def collect(self) -> Answer:
@@ -217,9 +219,9 @@ class RayWorldRollouts(Pooled):
                 return found
 
     def stats(self) -> dict[str, float]:
-        """See `WorldRollouts.stats`; and how often an actor was replaced."""
+        """See `WorldRollouts.stats`; and how the actors fare."""
         epsilon = float(self._epsilons.mean()) if len(self._epsilons) else 0.0
-        return {**self._rates.take(), "epsilon": epsilon, "restarts": float(self.pool.restarts)}
+        return {**self._rates.take(), "epsilon": epsilon, **self.pool.stats()}
 
 
 class WorldRates:
@@ -263,9 +265,9 @@ class WorldRates:
 
 def make_world_rollouts(config: WorldTrainConfig) -> WorldRollouts:
     """A thread for rollouts.workers = 0, else that many Ray actors."""
-    return ThreadActor(config) if config.rollouts.workers == 0 else RayWorldRollouts(config)
+    return ThreadActor(config) if fixed(config.rollouts) == 0 else RayWorldRollouts(config)
 
 
 def all_worlds(config: WorldTrainConfig) -> int:
     """Worlds of the whole run."""
-    return config.rollouts.worlds * max(1, config.rollouts.workers)
+    return config.rollouts.worlds * max(1, fixed(config.rollouts))

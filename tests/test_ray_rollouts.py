@@ -16,7 +16,9 @@ import pytest
 from tengen import cli
 from tengen._runtime import cache_root
 from tengen.errors import MachineError, TengenError
-from tengen.selfplay import ray_cluster
+from tengen.selfplay import ray_cluster, ray_pool
+from tengen.selfplay.actors_config import ActorsConfig
+from tengen.selfplay.capacity import lacking, room
 from tengen.selfplay.games import Games
 from tengen.selfplay.ray_rollouts import RayPlayer, RayRollouts
 from tengen.selfplay.rollouts import ThreadRollouts, make_rollouts, worker_seed
@@ -46,9 +48,9 @@ def test_threads_do_not_need_ray():
 def test_the_actors_class_plays_by_the_weights_of_each_call():
     config = small(rollouts={"opening_plies": 0})
     player = RayPlayer(config.model_dump(), seed=1)
-    games, counts = player.collect(200, newest(config), 3)
+    games, counts = player.collect(200, newest(config), 3).answer
     assert counts["recorded"] >= 200 and (games.versions == 3).all()
-    later, _ = player.collect(400, newest(config), 7)
+    later, _ = player.collect(400, newest(config), 7).answer
     assert set(later.versions) == {3, 7}
     assert player._player is not None and player._player.evaluator.version == 7
 
@@ -175,6 +177,8 @@ class FakeRay:
         self.killed = 0
         self.most_outstanding = 0
         self.calls: list[tuple[int, int]] = []  # actor's seed, version
+        self.resources = {"CPU": 2.0}
+        self.options: list[dict[str, Any]] = []
 
     def remote(self, cls: type) -> Any:
         def make(config: Any, seed: int) -> Any:
@@ -189,7 +193,14 @@ class FakeRay:
                 collect=SimpleNamespace(remote=collect), ready=SimpleNamespace(remote=lambda: Call(None))
             )
 
-        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=make))
+        def options(**given: Any) -> Any:
+            self.options.append(given)
+            return SimpleNamespace(remote=make)
+
+        return SimpleNamespace(options=options)
+
+    def cluster_resources(self) -> dict[str, float]:
+        return self.resources
 
     def put(self, value: Any) -> Any:
         return value
@@ -289,6 +300,89 @@ def test_every_resumed_run_draws_from_streams_of_its_own(faked):
         resumed.publish(newest(rollouts.config), 0)
         rollouts = resumed
     assert len(set(ray.seeds)) == len(ray.seeds) == 8
+
+
+def test_how_many_actors_fit_and_what_is_lacking():
+    wants = ActorsConfig(workers="auto", cpus_per_worker=2, gpus_per_worker=0.25)
+    assert room(wants, {"CPU": 64, "GPU": 4}) == 16
+    assert room(wants, {"CPU": 9, "GPU": 4}) == 4
+    assert room(wants, {}) == 1
+    assert room(ActorsConfig(cpus_per_worker=0.1), {"CPU": 0.3}) == 3
+    assert lacking(wants, 4, {"CPU": 8, "GPU": 1}) == ""
+    assert (
+        lacking(wants, 8, {"CPU": 8})
+        == "16 CPUs of which the cluster has 8 and 2 GPUs of which the cluster has 0"
+    )
+
+
+@pytest.fixture
+def growing(monkeypatch):
+    """Rollouts of as many actors as a cluster has room for, which is looked at before every call."""
+    ray = FakeRay()
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr(ray_pool, "LOOK_S", 0.0)
+    config = small(rollouts={"workers": "auto", "address": "auto", "opening_plies": 0, "placement": "spread"})
+    rollouts = RayRollouts(config)
+    rollouts.publish(newest(config), 0)
+    return ray, rollouts
+
+
+def test_actors_come_with_machines_and_go_with_them(growing):
+    ray, rollouts = growing
+    assert len(rollouts.pool.actors) == 2 and ray.options[0]["scheduling_strategy"] == "SPREAD"
+    ray.resources = {"CPU": 5.0}
+    rollouts.collect()
+    assert len(rollouts.pool.actors) == 5 and rollouts.stats()["actors"] >= 1
+    while rollouts.stats()["actors"] < 5:
+        rollouts.collect()
+    ray.resources = {"CPU": 3.0}  # two machines left, and the actors on them died
+    ray.faults = [ray.exceptions.ActorDiedError("node")] * 2
+    rollouts.collect()
+    rollouts.collect()
+    assert len(rollouts.pool.actors) == 3 and set(rollouts.pool.calls.values()) <= set(rollouts.pool.actors)
+    assert len(set(ray.seeds)) == len(ray.seeds)
+
+
+def test_who_plays_is_not_let_go_before_its_machine(growing):
+    ray, rollouts = growing
+    while rollouts.stats()["actors"] < 2:
+        rollouts.collect()
+    ray.resources = {"CPU": 1.0}  # somebody else's claim, say
+    rollouts.collect()
+    assert len(rollouts.pool.actors) == 2 and not ray.killed
+
+
+def test_more_than_this_machine_has_is_refused_with_what_is_missing(monkeypatch):
+    ray = FakeRay()
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray_pool, "connect", lambda address, cpus: None)
+    monkeypatch.setattr(ray, "shutdown", lambda: None, raising=False)
+    config = small(rollouts={"workers": 2, "gpus_per_worker": 1})
+    rollouts = RayRollouts(config)
+    with pytest.raises(MachineError, match="2 actors want 2 GPUs of which the cluster has 0; fewer"):
+        rollouts.publish(newest(config), 0)
+
+
+def test_a_joined_cluster_is_waited_for_and_it_is_said_why(monkeypatch, capsys):
+    ray = FakeRay()
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    looks = [([], [1]), ([], [1])]
+    wait = ray.wait
+    monkeypatch.setattr(ray, "wait", lambda *a, **k: looks.pop() if looks else wait(*a, **k))
+    config = small(rollouts={"workers": 3, "address": "auto", "gpus_per_worker": 0.5})
+    RayRollouts(config).publish(newest(config), 0)
+    said = capsys.readouterr().err
+    wanted = "3 CPUs of which the cluster has 2 and 1.5 GPUs of which the cluster has 0"
+    assert said == f"waiting for Ray: 3 actors want {wanted}\n"
+
+
+def test_actors_say_how_long_they_waited(faked):
+    _, rollouts = faked
+    for _ in range(4):
+        rollouts.collect()
+    stats = rollouts.stats()
+    assert 0 <= stats["idle_share"] < 1 and stats["calls_in_flight"] == 4 and stats["actors"] == 2
 
 
 # --- with Ray ---------------------------------------------------------------------------------------------

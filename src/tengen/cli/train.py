@@ -68,6 +68,7 @@ def _resume(path: Path, overrides: list[str]) -> int:
     for key in ("kind", "game", "network", "worlds"):
         if _lasting(config, key) != _lasting(before, key):
             raise TengenError(f"command line: {key} cannot change in a run; begin a new one")
+    config = _settled(config)
     _runner(config).check(config)
     with RunDir.open(path) as directory:
         directory.keep = config.checkpoint.keep
@@ -81,6 +82,14 @@ def _resume(path: Path, overrides: list[str]) -> int:
             if directory.latest_checkpoint() == taken_up:  # which does not fit them, or they failed at once
                 atomic_write_text(file, text)
             raise
+
+
+def _settled(config: "RunConfig") -> "RunConfig":
+    """The configuration, with as many workers as there is room for where a run cannot change them later."""
+    from tengen.selfplay.capacity import settled
+    from tengen.selfplay.dqn_config import DqnTrainConfig, PqnTrainConfig
+
+    return settled(config) if isinstance(config, DqnTrainConfig | PqnTrainConfig) else config
 
 
 def _lasting(config: "RunConfig", key: str) -> Any:
