@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from tengen.errors import TengenError
-from tengen.networks.checkpoint_files import read_state, read_weights
+from tengen.files import disk_faults
+from tengen.networks.checkpoint_files import read_state, read_weights, write_checkpoint
 from tengen.networks.paths import STATE, WEIGHTS, find_checkpoint
 
 CHAMPION = "champion"  # name of its weights among a checkpoint's tensors
@@ -59,3 +61,26 @@ def read_evolved(path: Path | str, game: str | None = None) -> Evolved:
     if game is not None and game != found.game:
         raise TengenError(f"{folder}: was bred for {found.game} and cannot play {game}")
     return found
+
+
+def ship(path: Path | str, folder: Path | str) -> None:
+    """Write the champion of a checkpoint or run to a folder alone: it plays, and no run goes on from it.
+
+    Raises TengenError where there is no champion, MachineError where it cannot be written.
+    """
+    found = read_evolved(path)
+    about = {
+        "game": found.game,
+        "evolved": {
+            "network": found.network,
+            "king": found.king,
+            "depth": found.depth,
+            "player": found.player,
+            "simulations": found.simulations,
+        },
+        "step": found.generation,
+    }
+    folder = Path(folder)
+    with disk_faults(folder, "make the folder"):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_checkpoint(folder, {CHAMPION: torch.from_numpy(found.weights.copy())}, about)

@@ -18,7 +18,7 @@ from tengen.config import load_config
 from tengen.envs.registry import make_game
 from tengen.errors import TengenError
 from tengen.metrics import read_metrics
-from tengen.networks.evolved import read_evolved
+from tengen.networks.evolved import read_evolved, ship
 from tengen.rundir import checkpoints
 from tengen.selfplay.evolution import breed, chance, genome_size
 from tengen.selfplay.evolution_config import EvolutionConfig, FitnessConfig
@@ -233,6 +233,11 @@ def test_the_champion_plays_and_says_what_it_is_for(recipe: Path, tmp_path: Path
     assert mask[0, action] and abs(agent.last_values[0]) < 1
     evolved = read_evolved(run)
     assert (evolved.depth, evolved.generation, len(evolved.weights)) == (1, 1, 1741)
+    ship(run, tmp_path / "model")
+    (alone,) = make_agent(f"evolved:{tmp_path / 'model'}?depth=2", game, seed=1).choose(
+        game.new_states(1), np.zeros(1, np.int32)
+    )
+    assert alone == action and sum(f.stat().st_size for f in (tmp_path / "model").iterdir()) < 10_000
     with pytest.raises(TengenError, match="was bred for checkers and cannot play connect4"):
         make_agent(f"evolved:{run}/latest", make_game("connect4"))
     with pytest.raises(TengenError, match="play its champion as evolved:"):
