@@ -32,6 +32,7 @@ COMMANDS = {
     "perft": "count the move sequences of each length",
     "bench": "run a benchmark",
     "config": "show a configuration resolved whole",
+    "plan": "what a training run would do on many machines",
     "doctor": "say what this machine can do",
 }
 

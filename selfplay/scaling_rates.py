@@ -1,0 +1,167 @@
+"""The rates of a configuration, measured in this process: one actor plays, the learner learns from it."""
+
+import pickle
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import numpy as np
+
+from tengen.selfplay.config import TrainConfig
+from tengen.selfplay.dqn_config import DqnTrainConfig
+from tengen.selfplay.games import Games
+from tengen.selfplay.scaling import Rates
+
+ANSWER_S = 1.0e-3  # `tengen bench rollouts` measures it as call_ms
+STEPS = 5  # of the learner that are measured, after two that are not
+SHORT_GAMES = 16  # side by side, that tell how long games are
+MOST_STEPS = 20_000  # in worlds, that the replay of a measurement holds
+LONG_S = 3.0  # how many times as long as the measurement those games may take
+
+T = TypeVar("T")
+
+
+def measure_boards(config: TrainConfig, seconds: float, weights: Mapping[str, np.ndarray] | None) -> Rates:
+    """Of self-play: an actor's rate with the games side by side that the configuration has.
+
+    weights: of a trained network, since games of one that knows nothing are longer.
+    """
+    from tengen.networks.hardware import choose_device
+    from tengen.networks.heads import PolicyValueNet
+    from tengen.networks.spec import spec_for
+    from tengen.selfplay.learner import Learner
+    from tengen.selfplay.replay import Replay
+    from tengen.selfplay.rollouts import Player
+
+    player = Player(config, config.seed)
+    if weights is not None:
+        player.publish(weights, 0)
+    player.collect(1)  # kernels are loaded by their first call
+    share = max(1, config.rollouts.games // 8)
+    played, took = 0.0, 0.0
+    while took < seconds:
+        (_, counts), once = _timed(lambda: player.collect(share))
+        played, took = played + counts["recorded"], took + once
+
+    games = _finished(config, weights, LONG_S * seconds)
+    sent = pickle.dumps(games, protocol=5)
+    replay = Replay(
+        player.game,
+        config.replay.model_copy(update={"min_positions": 1}),
+        value_from_search=config.learner.value_from_search,
+        symmetries=config.learner.symmetries,
+    )
+    _, ingest = _timed(lambda: replay.add(pickle.loads(sent)))
+    network = PolicyValueNet(config.network, spec_for(player.game))
+    learner = Learner(network, config.learner, choose_device("auto"))
+    rng = np.random.default_rng(config.seed)
+    size = config.learner.batch_size
+    step_s = _per_step(lambda: learner.step(replay.sample(size, rng)))
+    rollouts = config.rollouts
+    return Rates(
+        items_per_s=played / took,
+        items_per_game=games.positions / len(games),
+        bytes_per_item=len(sent) / games.positions,
+        items_per_answer=rollouts.positions_per_update / max(1, _count(rollouts.workers)),
+        items_per_update=rollouts.positions_per_update,
+        weights_bytes=sum(array.nbytes for array in learner.weights().values()),
+        learn_s=config.learner.samples_per_position / size * step_s,
+        ingest_s=ingest / games.positions,
+        answer_s=ANSWER_S,
+    )
+
+
+def _finished(config: TrainConfig, weights: Mapping[str, np.ndarray] | None, seconds: float) -> Games:
+    """Some whole games. They are played with little thought: their length and size are what counts."""
+    from tengen.selfplay.rollouts import Player
+
+    quick = config.model_copy(
+        update={
+            "rollouts": config.rollouts.model_copy(
+                update={"games": SHORT_GAMES, "playout_cap": type(config.rollouts.playout_cap)()}
+            ),
+            "search": config.search.model_copy(update={"simulations": min(4, config.search.simulations)}),
+        }
+    )
+    player = Player(quick, config.seed + 1)
+    if weights is not None:
+        player.publish(weights, 0)
+    parts: list[Games] = []
+    began = time.perf_counter()
+    while not parts or (sum(map(len, parts)) < SHORT_GAMES and time.perf_counter() - began < seconds):
+        games, _ = player.collect(SHORT_GAMES)
+        if len(games):
+            parts.append(games)
+    return Games.concatenate(parts)
+
+
+def measure_worlds(config: DqnTrainConfig, seconds: float) -> Rates:
+    """Of action values: an actor with its worlds, the replay, and gradient steps on what it played."""
+    from tengen.agents.dqn.learner import DqnLearner
+    from tengen.agents.dqn.replay import FrameReplay
+    from tengen.agents.dqn.transitions import Transitions
+    from tengen.envs.make_worlds import world_spec
+    from tengen.networks.hardware import choose_device
+    from tengen.networks.q import QNetwork
+    from tengen.selfplay.world_rollouts import Actor
+
+    rollouts, learning = config.rollouts, config.learner
+    small = config.replay.model_copy(update={"capacity": MOST_STEPS, "min_steps": 1, "on_disk": False})
+    spec = world_spec(config.game, config.worlds)
+    learner = DqnLearner(
+        QNetwork(config.network, spec), learning, choose_device("auto"), compile=False, seed=config.seed
+    )
+    replay = FrameReplay(
+        spec, small, worlds=rollouts.worlds, n_step=learning.n_step, gamma=learning.gamma, folder=None
+    )
+    weights, epsilon = learner.weights(), np.full(rollouts.worlds, 0.1, np.float32)
+    actor = Actor(config, config.seed)
+    try:
+        first, _ = actor.collect(weights, 0, epsilon)  # kernels are loaded by their first call
+        assert isinstance(first, Transitions)
+        replay.add(first)
+        played, took, ingest, sent, episodes = 0, 0.0, 0.0, 0, 0
+        while took < seconds or replay.steps < learning.batch_size + learning.n_step * rollouts.worlds:
+            (answer, _), once = _timed(lambda: actor.collect(weights, 0, epsilon))
+            assert isinstance(answer, Transitions)
+            blob = pickle.dumps(answer, protocol=5)
+            if played < MOST_STEPS // 2:
+                _, into = _timed(lambda blob=blob: replay.add(pickle.loads(blob)))  # type: ignore[misc]
+                ingest, sent = ingest + into / answer.steps, sent + len(blob)
+                counted = played = played + answer.steps
+            else:
+                played += answer.steps
+            took, episodes = took + once, episodes + len(answer.episodes)
+        rng = np.random.default_rng(config.seed)
+        step_s = _per_step(lambda: learner.step(replay.sample(learning.batch_size, rng, 1.0)))
+    finally:
+        actor.close()
+        replay.close()
+    answers = counted / (rollouts.steps * rollouts.worlds)
+    return Rates(
+        items_per_s=played / took,
+        items_per_game=played / max(1, episodes),
+        bytes_per_item=sent / counted,
+        items_per_answer=rollouts.steps * rollouts.worlds,
+        items_per_update=rollouts.steps * rollouts.worlds,
+        weights_bytes=sum(array.nbytes for array in weights.values()),
+        learn_s=step_s / learning.steps_per_update,
+        ingest_s=ingest / answers,
+        answer_s=ANSWER_S,
+    )
+
+
+def _per_step(step: Callable[[], object]) -> float:
+    for _ in range(2):
+        step()
+    return _timed(lambda: [step() for _ in range(STEPS)])[1] / STEPS
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    began = time.perf_counter()
+    found = work()
+    return found, time.perf_counter() - began
+
+
+def _count(workers: int | str) -> int:
+    return 1 if isinstance(workers, str) else workers
