@@ -105,6 +105,14 @@ def test_levels_bound_the_time() -> None:
         assert engine.seconds() == (None if seconds is None else pytest.approx(seconds)), line
 
 
+def test_alpha_beta_keeps_to_the_time_too() -> None:
+    """At depth 60 it would never end by itself."""
+    engine = session("minimax?depth=60")
+    engine.answer("pos")
+    engine.answer("level move-time=0.2")
+    assert "done move=" in engine.answer("go think")
+
+
 def test_a_game_is_played_to_its_end() -> None:
     engine, position = session(), Position(GAME)
     while not position.is_terminal:

@@ -85,6 +85,7 @@ class HubSession:
         if isinstance(agent, MctsAgent):
             nodes = int(self.level.get("nodes", agent.config.simulations))
             agent.budget = max(1, min(agent.config.simulations, nodes))
+        if hasattr(agent, "stop"):  # tree search and alpha-beta
             agent.stop = lambda: self._is_stopped(analyse) or (until is not None and time.monotonic() > until)
         try:
             while there.to_play == player and not there.is_terminal:
@@ -95,8 +96,10 @@ class HubSession:
                     return None
                 there.apply(action)
         finally:
+            if hasattr(agent, "stop"):
+                agent.stop = None
             if isinstance(agent, MctsAgent):
-                agent.stop, agent.budget = None, None
+                agent.budget = None
         return there.actions[begin:]
 
     def _is_stopped(self, analyse: bool) -> bool:
