@@ -7,6 +7,7 @@ import numpy as np
 
 from tengen.agents.base import Agent
 from tengen.envs.game import Game, Ints, States
+from tengen.league.syzygy import syzygy_tables
 from tengen.league.tournament_config import AdjudicationConfig, TimeConfig
 
 TIME = "time"  # the reason where a clock ran out
@@ -110,7 +111,8 @@ class Watch:
         self.left = np.full((count, 2), limits.time.base_s)  # seconds on each player's clock
         self.value = np.full((count, 2), np.nan)  # each player's last word, as player 0's value
         self.agreed = np.zeros(count, np.int32)  # plies in a row; below 0: that player 0 loses
-        self.asks_values = limits.adjudication.resign < 1
+        self.level = np.zeros(count, np.int32)  # plies in a row at which both thought the game even
+        self.asks_values = limits.adjudication.resign < 1 or limits.adjudication.draw > 0
 
     def before(self, index: int, slots: Ints, to_play: Ints) -> None:
         """Tell an agent that keeps time how much it has."""
@@ -158,6 +160,14 @@ class Watch:
             self.agreed[slots] = np.where(sign == 0, 0, np.where(sign * run >= 0, run + sign, sign))
             for slot in slots[np.abs(self.agreed[slots]) >= adjudication.resign_plies].tolist():
                 endings.setdefault(slot, won_by(game, int(self.agreed[slot] < 0), "agreed", "R"))
+            even = (np.abs(said) <= adjudication.draw).all(1) & (states["ply"] >= adjudication.draw_from)
+            self.level[slots] = np.where(even & (adjudication.draw > 0), self.level[slots] + 1, 0)
+            for slot in slots[self.level[slots] >= adjudication.draw_plies].tolist():
+                endings.setdefault(slot, Ending(0, "draw", "agreed"))
+        if adjudication.syzygy and game.family == "chess":
+            tables = syzygy_tables(adjudication.syzygy)
+            for slot, (outcome, result) in tables.outcomes(game, states, slots).items():
+                endings.setdefault(slot, Ending(outcome, result, "tablebase"))
         if adjudication.max_plies:
             for place in np.flatnonzero(states["ply"] >= adjudication.max_plies):
                 if int(slots[place]) not in endings:
@@ -167,7 +177,7 @@ class Watch:
         """A new game begins at a slot."""
         self.left[slot] = self.limits.time.base_s
         self.value[slot] = np.nan
-        self.agreed[slot] = 0
+        self.agreed[slot] = self.level[slot] = 0
 
 
 def _too_long(game: Game, state: States) -> Ending:

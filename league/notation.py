@@ -172,8 +172,19 @@ def read_turn_lines(path: Path | str, game: Game) -> list[list[int]]:
     return games
 
 
-def read_openings(path: Path | str, game: Game) -> list[list[int]]:
-    """The openings of a file. Raises TengenError if there are none, or if one leaves no moves to play."""
+def read_openings(
+    path: Path | str, game: Game, plies: int = 0, count: int = 0, seed: int = 0
+) -> list[list[int]]:
+    """The openings of a file. Raises TengenError if there are none, or if one leaves no moves to play.
+
+    For chess also of a PGN, a Polyglot book or an EPD; see `read_chess_openings` for plies, count and seed.
+    """
+    if game.family == "chess":
+        from tengen.league.chess_openings import read_chess_openings
+
+        found = read_chess_openings(path, game, plies, count, seed)  # type: ignore[arg-type]
+        if found is not None:
+            return found
     openings = read_turn_lines(path, game)
     if not openings:
         raise TengenError(f"{path}: no opening in this file; expected one a line, turns apart by spaces")

@@ -1,7 +1,7 @@
 """Where tournament games begin: fair starts, so that players without chance do not repeat one game.
 
 Go: random plies, or a book that our own search makes and balances. Connect Four: all starts of two plies.
-Checkers: three-move ballots, see `ballots.py`.
+Checkers: three-move ballots, see `ballots.py`. Chess: well-known openings, or books, see `chess_openings.py`.
 """
 
 import itertools
@@ -12,6 +12,7 @@ import numpy as np
 from tengen.agents.base import Agent
 from tengen.envs.game import Game, States
 from tengen.errors import TengenError
+from tengen.league.chess_deck import deck
 from tengen.league.match import default_random_plies, extended_openings
 from tengen.league.tournament_config import OpeningsConfig
 from tengen.league.wave import replay
@@ -35,6 +36,8 @@ def make_openings(
     kind = config.kind
     if kind == "auto":
         kind = {"connect4": "starts", "checkers": "ballots"}.get(game.family, "random")  # type: ignore[assignment]
+        if game.name == "chess" and pairs <= len(deck()):
+            kind = "ballots"
     if kind == "none":
         return [[]]
     if kind == "random":
@@ -47,7 +50,7 @@ def make_openings(
     elif kind == "file":
         from tengen.league.notation import read_openings
 
-        found = read_openings(config.file, game)
+        found = read_openings(config.file, game, config.plies, config.count, seed)
     else:
         assert searcher is not None, "a book needs a searcher"
         agent = searcher()
@@ -107,8 +110,14 @@ def _ballots(game: Game) -> list[list[int]]:
     from tengen.envs.position import Position
     from tengen.league.ballots import CHECKERS
 
+    if game.family == "chess":
+        from tengen.league.chess_openings import deck_openings
+
+        return deck_openings(game)  # type: ignore[arg-type]
     if game.family != "checkers":
-        raise TengenError(f"openings.kind: ballots are for checkers, not {game.name}; random would do")
+        raise TengenError(
+            f"openings.kind: ballots are for checkers and chess, not {game.name}; random would do"
+        )
     found = []
     for line in CHECKERS.split(","):
         position = Position(game)

@@ -22,6 +22,7 @@ from tengen.league.places import Places
 from tengen.league.schedule import Match, make_matches
 from tengen.league.sprt import Sprt
 from tengen.league.store import Outcome, Store
+from tengen.league.syzygy import syzygy_tables
 from tengen.league.tally import Tally
 from tengen.league.tournament_config import OpeningsConfig, TournamentConfig
 from tengen.league.worker import Report, Worker
@@ -53,6 +54,12 @@ class Tournament:
                     f"adjudication.referee: a referee of dead stones is for Go, not for {self.game.name}"
                 )
             GoReferee(config.adjudication.referee, config.seed).check(self.game)
+        if config.adjudication.syzygy:
+            if self.game.family != "chess":
+                raise TengenError(
+                    f"adjudication.syzygy: Syzygy's tables are for chess, not for {self.game.name}"
+                )
+            syzygy_tables(config.adjudication.syzygy)
         self.openings = self._openings()
         self.matches: list[Match] = []  # of all rounds so far
         self.rounds: list[Round] = []

@@ -27,17 +27,17 @@ class OpeningsConfig(ConfigModel):
     """Where games begin; both games of a pair begin at one opening, colours swapped."""
 
     kind: Literal["auto", "none", "random", "starts", "ballots", "book", "file"] = "auto"
-    """auto: starts (Connect Four), ballots (checkers), random plies (any other game)."""
+    """auto: starts (Connect Four), ballots (checkers; chess: well-known openings), or random plies."""
     plies: Whole = 0
-    """Of starts, random openings and the book; 0 is the game's own number."""
+    """Of starts, random openings, the book, a PGN's or Polyglot's lines; 0 is the game's own number."""
     count: Annotated[int, Field(ge=1, le=100_000)] = 200
-    """Openings that the book is to hold."""
+    """Openings that the book is to hold, or that are drawn from a Polyglot file."""
     agent: str = ""
     """Searcher that makes and balances the book, such as mcts:models/go9?sims=100."""
     balance: Annotated[float, Field(gt=0, le=1)] = 0.3
     """Openings of the book that the searcher values at more than this, for either side, are left out."""
     file: str = ""
-    """Of openings, one a line, turns apart by spaces."""
+    """Of openings, one a line, turns apart by spaces; for chess also .pgn, .bin (Polyglot) and .epd."""
 
 
 class TimeConfig(ConfigModel):
@@ -61,8 +61,18 @@ class AdjudicationConfig(ConfigModel):
     """Both players' values say beyond this (0.95, say) who wins; 1 is off. Needs players that give values."""
     resign_plies: Annotated[int, Field(ge=1)] = 6
     """For so many plies in a row."""
+    draw: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Both players' values say for draw_plies in a row that neither is ahead by more than this; 0 is off."""
+    draw_plies: Annotated[int, Field(ge=1)] = 10
+    draw_from: Whole = 80
+    """No sooner than at this ply."""
+    syzygy: str = ""
+    """Folder with Syzygy's tables, by which a game of chess ends as soon as so few pieces are left."""
     referee: str = ""
     """GTP engine that says which stones are dead once both have passed in Go, such as gtp:gnugo."""
+
+
+LATER = {"draw", "draw_plies", "draw_from", "syzygy"}  # adjudications that events had none of at first
 
 
 class SprtConfig(ConfigModel):
@@ -146,5 +156,9 @@ class TournamentConfig(ConfigModel):
         contents: hashes of files that the settings name.
         """
         keys = {"game", "seed", "openings", "time", "adjudication", "faults"}
-        text = json.dumps(self.model_dump(mode="json", include=keys), sort_keys=True) + "".join(contents)
+        settings = self.model_dump(mode="json", include=keys)
+        for name, default in AdjudicationConfig().model_dump(mode="json", include=LATER).items():
+            if settings["adjudication"][name] == default:  # so that older events keep their names
+                del settings["adjudication"][name]
+        text = json.dumps(settings, sort_keys=True) + "".join(contents)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

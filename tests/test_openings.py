@@ -118,7 +118,7 @@ def test_openings_go_through_a_file(tmp_path) -> None:
 
 
 def test_ballots_are_for_checkers() -> None:
-    with pytest.raises(TengenError, match="ballots are for checkers, not go9"):
+    with pytest.raises(TengenError, match="ballots are for checkers and chess, not go9"):
         make_openings(OpeningsConfig(kind="ballots"), make_game("go9"), 1, 1)
 
 

@@ -42,6 +42,8 @@ class Driver(abc.ABC):
 
     version = ""
     """What the program calls itself, with its version, once it is ready; "" where it does not say."""
+    value: float | None = None
+    """What it thought of the position of its last turn, from -1 to 1 for itself; None: it does not say."""
 
     def __init__(self, process: EngineProcess, game: Game, patience: Patience) -> None:
         self.process, self.game, self.patience = process, game, patience

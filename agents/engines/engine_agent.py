@@ -28,6 +28,7 @@ class _Seat:
     clock: Clock = field(default_factory=Clock)
     said: Answer | None = None  # last, and the game in which it was said
     said_start: States | None = None
+    value: float | None = None  # what it thought of it
     said_after: list[int] = field(default_factory=list)
 
 
@@ -94,6 +95,9 @@ class EngineAgent(Agent):
                 lanes[slot % len(lanes)].append((slot, states[row : row + 1]))
         together([self._lane(index, lane) for index, lane in enumerate(lanes) if lane])
         said = {slot: self._next_said(slot) for slot in slots.tolist()}
+        values = [self._seats[slot].value for slot in said]
+        known = [value for value in values if value is not None]
+        self.last_values = np.array(known, np.float32) if len(known) == len(values) else None
         for slot, answer in said.items():
             if isinstance(answer, EngineFault):
                 self._seats[slot].said = None
@@ -129,6 +133,7 @@ class EngineAgent(Agent):
             try:
                 driver = yield from self._driver_talk(index)
                 seat.said = yield from driver.turn(seat.start, seat.actions, state, seat.clock)
+                seat.value = driver.value
             except EngineFault as fault:
                 seat.said = fault
                 self.faults.append(fault)

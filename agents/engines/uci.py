@@ -19,6 +19,7 @@ from tengen.agents.engines.uci_wire import (
     option_lines,
     parse_bestmove,
     parse_option,
+    parse_score,
 )
 from tengen.envs.game import Game, States
 from tengen.errors import IllegalMove
@@ -81,7 +82,8 @@ class UciDriver(Driver):
         moves = f" moves {' '.join(self._moves)}" if self._moves else ""
         late, hang = (until + self.limits.move_s for until in self.deadline(clock))
         self._send(f"position {'startpos' if fen is None else f'fen {fen}'}{moves}", self._go(clock, state))
-        line = yield from self._wait_for("bestmove", hang, doing)
+        self.value = None
+        line = yield from self._wait_for("bestmove", hang, doing, self._note_score)
         if time.monotonic() > late:
             raise self.process.fault("time", f"came too late with move {len(actions) + 1}")
         return [self._read_move(line, state, doing)]
@@ -101,6 +103,12 @@ class UciDriver(Driver):
             self.options[option.name] = option
         elif line.startswith("id name "):
             self.version = printable(line.removeprefix("id name ").strip())
+
+    def _note_score(self, line: str) -> None:
+        """Keep the last score that it tells."""
+        if line.startswith("info "):
+            value = parse_score(line)
+            self.value = self.value if value is None else value
 
     def _wait_for(
         self, word: str, until: float, doing: str, note: Callable[[str], None] | None = None

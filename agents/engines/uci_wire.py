@@ -6,6 +6,7 @@ readers of lines cannot be borrowed: that of `option` stands in an asyncio corou
 and those of `info` and `bestmove` are private and want a chess.Board, while this door is for any game.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 
@@ -17,7 +18,9 @@ from tengen.words import did_you_mean, nearest
 
 Option = chess.engine.Option
 _OPTION = re.compile(r"option name (.+?) type (check|spin|combo|button|string)\b(.*)")
+_SCORE = re.compile(r" score (cp|mate) (-?[0-9]{1,9})(?! (?:lower|upper)bound)(?= |$)")
 _SHORT = re.compile(r"[\s_-]+")
+CURVE_SCALE, CURVE_BEND = 111.714640912, 1.5620688421
 LIMIT_STRENGTH, ELO, SKILL = "UCI_LimitStrength", "UCI_Elo", "Skill Level"
 
 
@@ -108,3 +111,24 @@ def parse_bestmove(line: str) -> str | None:
     if len(words) not in (2, 4) or (len(words) == 4 and words[2] != "ponder") or len(words[1]) > 12:
         raise UciFault(f"expected 'bestmove MOVE', got '{printable(line, 80)}'")
     return None if words[1] in ("(none)", "0000", "NULL") else words[1]
+
+
+def parse_score(line: str) -> float | None:
+    """The value from -1 to 1 that an `info` line tells for the side to move, None where it tells none."""
+    found = _SCORE.search(line)
+    if not found or (" multipv " in line and " multipv 1 " not in line):
+        return None
+    number = int(found[2])
+    if found[1] == "mate":
+        return 1.0 if number > 0 else -1.0
+    return value_of_centipawns(number)
+
+
+def value_of_centipawns(centipawns: float) -> float:
+    """A value in [-1, 1] by the curve with which Leela Chess Zero shows its own in centipawns."""
+    return math.atan(centipawns / CURVE_SCALE) / CURVE_BEND
+
+
+def centipawns_of_value(value: float) -> int:
+    """The inverse of `value_of_centipawns`."""
+    return round(CURVE_SCALE * math.tan(CURVE_BEND * min(1.0, max(-1.0, value))))

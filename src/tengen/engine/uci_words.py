@@ -3,10 +3,10 @@
 S. Meyer-Kahlen, R. Huber, "Description of the universal chess interface (UCI)", 2006.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tengen.agents.engines.uci_wire import centipawns_of_value
 from tengen.errors import TengenError
 from tengen.words import nearest
 
@@ -178,9 +178,8 @@ class Score:
 
 
 def score_of_value(value: float) -> Score:
-    """A value in [-1, 1] in centipawns, by the curve that Leela Chess Zero shows its values with."""
-    value = min(1.0, max(-1.0, value))
-    return Score(round(111.714640912 * math.tan(1.5620688421 * value)))
+    """A value in [-1, 1] in centipawns."""
+    return Score(centipawns_of_value(value))
 
 
 @dataclass(frozen=True)
