@@ -11,6 +11,8 @@ BENCHES = {
     "search": "tengen.benchmarks.search:run",
     "gpu-search": "tengen.benchmarks.gpu_search:run",
     "selfplay": "tengen.benchmarks.selfplay:run",
+    "rollouts": "tengen.benchmarks.rollouts:run",
+    "rollouts-many": "tengen.benchmarks.rollouts_many:run",
     "match": "tengen.benchmarks.match:run",
     "gtp": "tengen.benchmarks.gtp:run",
     "startup": "tengen.benchmarks.startup:run",

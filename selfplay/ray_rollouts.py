@@ -42,6 +42,8 @@ class RayPlayer:
 class RayRollouts(Pooled):
     """`Rollouts` whose players are actors, as many as `rollouts.workers` says."""
 
+    actor_class: type = RayPlayer
+
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
         self._version = 0
@@ -50,7 +52,7 @@ class RayRollouts(Pooled):
         self._rates = Rates()
         self._waiting = 0  # positions that answers brought beyond what was asked for
         self.pool = ActorPool(
-            RayPlayer,
+            self.actor_class,
             config.rollouts,
             lambda index, restarts: (
                 config.model_dump(),
