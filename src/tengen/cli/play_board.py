@@ -55,7 +55,7 @@ def run_board(args: argparse.Namespace, game: "Game", players: "tuple[Player, Pl
     interval = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:
-        app.run()
+        status = app.run() or 0
     finally:
         sys.setswitchinterval(interval)
         app.table.close()
@@ -69,7 +69,7 @@ def run_board(args: argparse.Namespace, game: "Game", players: "tuple[Player, Pl
             "the game is kept, and 'tengen play' goes on with it"
         )
     _farewell(app.table.session, app.table.autosave, args.save, offered=not args.load)
-    return 0
+    return status
 
 
 def _network_of(players: "tuple[Player, Player]") -> str | None:

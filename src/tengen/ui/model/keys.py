@@ -151,7 +151,7 @@ class Keys:
 
 def show_key(key: str) -> str:
     """A key as a person reads it: "?" rather than "question_mark"."""
-    return SHOWN.get(key, key.replace("ctrl+", "^") if key.startswith("ctrl+") else key)
+    return SHOWN.get(key, f"^{key[5:].upper()}" if key.startswith("ctrl+") else key)
 
 
 def _textual_name(word: str) -> str:

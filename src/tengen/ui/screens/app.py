@@ -1,6 +1,9 @@
 """The application: one table, one screen, and the threads' way into it."""
 
+import asyncio
+import contextlib
 import os
+import signal
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,6 +63,9 @@ class TengenApp(App[int]):
 
     def on_mount(self) -> None:
         """Show the board."""
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self.exit, 128 + number)
         self._game = GameScreen(self.table, self.keys, letters=self.letters)
         self.push_screen(self._game)
 

@@ -30,7 +30,7 @@ class Keeping:
 
     def keep(self) -> None:
         """Write the game to disk, beside everything else."""
-        if self.autosave is None or (self.session.tip is self.session.tree.root and not self.session.ending):
+        if self.autosave is None or not (self.session.tree.root.children or self.session.ending):
             return
         saver, session = self.autosave, self.session
         state, record, over = session_json(session, self.now()), record_text(session), session.is_over
