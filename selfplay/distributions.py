@@ -122,7 +122,9 @@ class OpenAiEs(Distribution):
         self.second = b2 * self.second + (1 - b2) * gradient**2
         first = self.first / (1 - b1**self.updates)
         second = self.second / (1 - b2**self.updates)
-        self.centre = self.centre + self.config.strategy.learning_rate * first / (np.sqrt(second) + epsilon)
+        strategy = self.config.strategy
+        step = strategy.learning_rate * first / (np.sqrt(second) + epsilon)
+        self.centre = (1 - strategy.decay) * self.centre + step
 
 
 class Pgpe(OpenAiEs):

@@ -69,7 +69,9 @@ def restore(saved: SavedEvolution, run: RunDir) -> None:
     state = read_state(folder / STATE)
     tensors = read_weights(folder / WEIGHTS, str(state.get("weights_blake2b")))
     with explained(folder, run):
-        before, now = state["extra"]["config"], saved.config.model_dump(mode="json")
+        # Keys that there were not yet have their defaults.
+        before = EvolutionConfig.model_validate(state["extra"]["config"]).model_dump(mode="json")
+        now = saved.config.model_dump(mode="json")
     changed = changed_keys(before, now)
     if lasting := [key for key in changed if key.split(".")[0] in LASTING]:
         raise TengenError(
@@ -103,7 +105,7 @@ def changed_keys(before: dict[str, Any], now: dict[str, Any], prefix: str = "") 
 def _value(config: dict[str, Any], dotted: str) -> Any:
     value: Any = config
     for key in dotted.split("."):
-        value = value.get(key, "not set")
+        value = value[key]
     return value
 
 

@@ -58,6 +58,8 @@ class StrategyConfig(ConfigModel):
     """self-adaptive: share of children that take each weight from either of two parents before mutation."""
     learning_rate: Positive = 0.05
     """openai-es and pgpe: of Adam, on the centre."""
+    decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """openai-es and pgpe: share of the centre's weights that goes with each generation."""
 
 
 class FitnessConfig(ConfigModel):

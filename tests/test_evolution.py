@@ -221,6 +221,18 @@ def test_what_cannot_change_in_a_run_is_named(recipe: Path, tmp_path: Path, caps
     assert "population: 4" in (run / "config.yaml").read_text()
 
 
+def test_a_run_from_before_a_key_was_there_goes_on(recipe: Path, tmp_path: Path, capsys) -> None:
+    run = tmp_path / "run"
+    assert cli.main(["train", str(recipe), "--run", str(run), "stop.updates=1"]) == 0
+    (file,) = run.glob("checkpoints/*/state.json")
+    state = json.loads(file.read_text())
+    del state["extra"]["config"]["strategy"]["decay"], state["extra"]["config"]["fitness"]["simulations"]
+    file.write_text(json.dumps(state))
+    capsys.readouterr()
+    assert cli.main(["train", "--resume", str(run), "stop.updates=2"]) == 0
+    assert "changed: stop.updates" in capsys.readouterr().err
+
+
 def test_the_champion_plays_and_says_what_it_is_for(recipe: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert cli.main(["train", str(recipe), "--run", str(run), "stop.updates=1"]) == 0

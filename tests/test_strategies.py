@@ -75,6 +75,15 @@ def test_crossover_mixes_two_parents() -> None:
     assert in_some_parent.all()
 
 
+@pytest.mark.parametrize("name", ["openai-es", "pgpe"])
+def test_where_no_score_differs_only_the_decay_moves_the_centre(name: str) -> None:
+    strategy = make_strategy(config(name=name, decay=0.25), 12, rng(1))
+    before = strategy.arrays()["centre"]
+    strategy.ask(rng(2))
+    strategy.tell(np.zeros(30), rng(3))
+    np.testing.assert_allclose(strategy.arrays()["centre"], 0.75 * before)
+
+
 def test_ranks_have_no_scale() -> None:
     assert centred_ranks(np.array([3.0, -np.inf, 900.0])).tolist() == [0.0, -0.5, 0.5]
     assert centred_ranks(np.array([1.0, 1.0])).tolist() == [0.0, 0.0]
