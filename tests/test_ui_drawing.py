@@ -126,3 +126,11 @@ def test_a_picture_is_sound_xml_with_every_word(name: str) -> None:
     assert root.tag.endswith("svg") and root.attrib["viewBox"] == f"0 0 {8 * scale.width} {16 * scale.height}"
     words = [element.text for element in root.iter() if element.tag.endswith("text")]
     assert {"go9": "A", "checkers": "1", "connect4": "7"}[name] in [word and word.strip() for word in words]
+
+
+def test_a_disc_over_another_leaves_nothing_of_it() -> None:
+    alone, over = Canvas(8, 4, 0), Canvas(8, 4, 0)
+    over.disc(4, 2, 3, 0x0000FF)
+    for canvas in (alone, over):
+        canvas.disc(4, 2, 3, 0xFF0000)
+    assert over.cells == alone.cells and text(alone) != [""] * 4

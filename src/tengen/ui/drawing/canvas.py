@@ -86,7 +86,7 @@ def _cover(cell: Cell, covered: int, colour: Colour) -> None:
         if covered == 15:
             cell.text, cell.back = " ", colour
             return
-    if before > 0:
+    if before & ~covered > 0:  # of a circle that is not covered whole
         upper, lower = (cell.fore, colour) if before & 3 else (colour, cell.fore)
         cell.text, cell.fore, cell.back = "▀", upper, lower
         return
