@@ -54,6 +54,18 @@ def test_a_turn_that_is_known_is_not_added_again_and_another_one_is_a_variation(
     assert [node.words for node in tree.nodes()] == ["", "C3", "B2", "D4"]
 
 
+def test_variations_are_chosen_at_their_first_turn_or_just_before_it() -> None:
+    tree = session("go5", "C3", "B2").tree
+    tree.step(-1)
+    tree.play_words("D4")
+    assert tree.vary(1) and tree.current.words == "B2"
+    tree.step(-1)
+    assert tree.vary(1) and tree.current.words == "C3" and tree.line()[-1].words == "D4"
+    assert tree.vary(1) and tree.line()[-1].words == "B2"
+    tree.step(-1)
+    assert not tree.vary(1)
+
+
 def test_stepping_forward_leads_where_one_was_last() -> None:
     tree = GameTree(make_game("connect4"))
     for turn in ("4", "4", "3"):

@@ -124,6 +124,18 @@ class GameTree:
             self.go(parent.children[index])
         return self.current
 
+    def vary(self, step: int) -> bool:
+        """As `sibling`; where this turn has none, another turn follows it. Whether there was a choice."""
+        here = self.current
+        if here.parent is not None and len(here.parent.children) > 1:
+            self.sibling(step)
+        elif len(here.children) > 1:
+            index = here.children.index(self.next_of(here) or here.children[0])
+            here.chosen = here.children[(index + step) % len(here.children)]
+        else:
+            return False
+        return True
+
     def cut(self, node: Node) -> None:
         """Forget a node and what follows it."""
         if node.parent is None:

@@ -176,7 +176,8 @@ class Commands(TableCommands):
 
     def do_variation(self) -> None:
         """To the variation beside this one."""
-        self.table.session.tree.sibling(1)
+        if not self.table.session.tree.vary(1):
+            raise IllegalMove("no other variation begins here; * marks the moves where one does")
         self.table.refresh()
 
     def do_play_on(self) -> None:

@@ -2,6 +2,7 @@
 
 from rich.text import Text
 from textual import events
+from textual.binding import Binding
 from textual.widgets import OptionList
 
 from tengen.ui.model.review import Mistake
@@ -17,6 +18,7 @@ class ReviewScreen(Choice):
     """Fills while the search goes through the game; choosing a move shows the position before it."""
 
     DEFAULT_CSS = "ReviewScreen { align: center middle; }"
+    BINDINGS = [Binding("enter", "choose", show=False, priority=True)]  # noqa: RUF012
 
     def __init__(self, table: Table, line: list[Node]) -> None:
         super().__init__(
@@ -44,6 +46,13 @@ class ReviewScreen(Choice):
         )
         self.add([_words(self._table, mistake) for mistake in self._found], title)
         self._table.changed()
+
+    def action_choose(self) -> None:
+        """Take the line that is marked; leave where there is none."""
+        if self._found:
+            self.query_one(OptionList).action_select()
+        else:
+            self.dismiss(None)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Show the position before the move."""
