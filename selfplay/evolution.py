@@ -141,13 +141,15 @@ def train(
                 progress.update(clock.done, note(metrics))
                 is_snapshot = config.snapshot_every > 0 and generation % config.snapshot_every == 0
                 is_rated = config.evaluation.every > 0 and generation % config.evaluation.every == 0
+                # Before the checkpoint: a resumed run drops rows of later generations, and never misses one.
+                run.append_metrics({"step": generation, **metrics})
                 if clock.due().save or is_snapshot or (is_rated and judge is not None):
                     save(saved, run, mark=is_snapshot)
                 if judge is not None and is_snapshot:
                     judge.keep(generation)
                 if judge is not None and is_rated:
-                    metrics |= judge.rate(generation, lambda: interrupt.stop_requested)
-                run.append_metrics({"step": generation, **metrics})
+                    if ratings := judge.rate(generation, lambda: interrupt.stop_requested):
+                        run.append_metrics({"step": generation, **ratings})
             if clock.update and ((newest := run.latest_checkpoint()) is None or newest[0] != clock.update):
                 save(saved, run)
     run.log(f"{'finished' if clock.is_over else 'stopped'} at generation {clock.update}, saved")
