@@ -126,7 +126,7 @@ def parse_score(line: str) -> float | None:
 
 def value_of_centipawns(centipawns: float) -> float:
     """A value in [-1, 1] by the curve with which Leela Chess Zero shows its own in centipawns."""
-    return math.atan(centipawns / CURVE_SCALE) / CURVE_BEND
+    return min(1.0, max(-1.0, math.atan(centipawns / CURVE_SCALE) / CURVE_BEND))
 
 
 def centipawns_of_value(value: float) -> int:

@@ -37,6 +37,7 @@ class PdnGame:
     number: int = 1  # in its file, from 1
     line: int = 1  # on which it begins, from 1
     fault: str | None = None
+    notes: dict[int, str] = field(default_factory=dict)  # what was looked for in comments, by turns before it
 
 
 class PdnFault(TengenError):
@@ -47,17 +48,23 @@ class PdnFault(TengenError):
         self.ply, self.move, self.reason = ply, move, reason
 
 
-def iter_pdn(stream: IO[Any], forms: Sequence[re.Pattern[str]] = TURNS) -> Iterator[PdnGame]:
+def iter_pdn(
+    stream: IO[Any], forms: Sequence[re.Pattern[str]] = TURNS, notes: re.Pattern[str] | None = None
+) -> Iterator[PdnGame]:
     """Every game of a text or binary stream, in order; a game that cannot be read carries its `fault`.
 
     Bytes are read as UTF-8, and as Latin-1 where they are not. Comments, variations, NAGs and move numbers
     are skipped. A game ends with its result, or at the next game's tags, which is a fault. An empty stream
-    has no game. `forms` are those of a turn, in draughts unless told.
+    has no game. `forms` are those of a turn, in draughts unless told; `notes` is looked for in comments.
     """
     game: PdnGame | None = None
     in_moves = False
     number = 0
-    for kind, text, line in scan(stream, forms):
+    for kind, text, line in scan(stream, forms, notes):
+        if kind == "note":
+            if game is not None:
+                game.notes[len(game.turns)] = text
+            continue
         if game is not None and kind == "tag" and in_moves:
             game.fault = game.fault or f"line {line}: the game ends without a result ({', '.join(RESULTS)})"
             yield game

@@ -24,7 +24,7 @@ _WORD = re.compile(r"[^\s(){};\[\]]{1,4096}")
 
 
 class Token(NamedTuple):
-    """`kind` is tag ("key value"), turn or result, or bad-tag or garbage, whose text is the fault."""
+    """`kind` is tag ("key value"), turn, result or note, or bad-tag or garbage, whose text is the fault."""
 
     kind: str
     text: str
@@ -80,10 +80,13 @@ class _Reader:
         return False
 
 
-def scan(stream: IO[Any], turns: Sequence[re.Pattern[str]] = TURNS) -> Iterator[Token]:
+def scan(
+    stream: IO[Any], turns: Sequence[re.Pattern[str]] = TURNS, notes: re.Pattern[str] | None = None
+) -> Iterator[Token]:
     """Every tag, turn, result and fault of a text or binary stream.
 
-    `turns` are the forms of a turn, the first that fits counts; those of draughts unless told.
+    `turns` are the forms of a turn, the first that fits counts; those of draughts unless told. `notes`: what
+    is to be told of comments on the moves themselves, as the first group of the pattern.
     """
     reader = _Reader(stream)
     depth = opened = 0  # of variations, and the line of the outermost one
@@ -93,6 +96,9 @@ def scan(stream: IO[Any], turns: Sequence[re.Pattern[str]] = TURNS) -> Iterator[
         if space := _SPACE.match(text, at):
             reader.take(space.end())
         elif char == "{":
+            end = text.find("}", at) if notes is not None and depth == 0 else -1
+            if notes is not None and (note := notes.search(text, at, max(at, end))):
+                yield Token("note", note[1], line)
             if not reader.skip_past("}"):
                 yield Token("garbage", f"the comment opened on line {line} is never closed", line)
         elif char == ";" or (char == "%" and reader.begins_line()):

@@ -6,8 +6,9 @@ Null moves are no moves.
 """
 
 import io
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,13 +31,24 @@ TURNS = (
         r"(?:[NBRQKP]?[a-h]?[1-8]?[-x:]?[a-h][1-8](?:=?[NBRQnbrq])?|[O0]-[O0](?:-[O0])?)[+#]*(?![A-Za-z0-9=-])"
     ),
 )
+EVAL = re.compile(r"\[%eval\s+(#?[+-]?[0-9]{1,6}(?:\.[0-9]{1,6})?)")  # pawns, or moves to mate, for White
 CHESS960 = ("chess960", "chess 960", "fischerandom", "fischerrandom", "freestyle")
 ORTHODOX = ("", "standard", "chess", "normal", "from position")
 
 
 def iter_pgn(stream: IO[Any]) -> Iterator[PdnGame]:
     """Every game of a text or binary stream, in order; a game that cannot be read carries its `fault`."""
-    return iter_pdn(stream, TURNS)
+    return iter_pdn(stream, TURNS, EVAL)
+
+
+def evals_of(record: PdnGame) -> dict[int, float]:
+    """Centipawns for White that comments give (`[%eval 0.31]`), by turns before them; mates are infinite."""
+    found = {}
+    for turn, text in record.notes.items():
+        mate = text.startswith("#")
+        number = float(text.lstrip("#"))
+        found[turn] = math.copysign(math.inf, -1 if "-" in text else 1) if mate else 100 * number
+    return found
 
 
 def game_of(record: PdnGame) -> Chess:
@@ -110,9 +122,17 @@ def _action_of_san(board: "chess.Board", state: States, word: str) -> int | None
 
 
 def game_text(
-    game: Chess, actions: Sequence[int], tags: dict[str, str], result: str, start: States | None = None
+    game: Chess,
+    actions: Sequence[int],
+    tags: dict[str, str],
+    result: str,
+    start: States | None = None,
+    evals: Mapping[int, float] | None = None,
 ) -> str:
-    """PGN of a game: legal actions from `start` [1] (the game's own if None). `result` is "1-0", "*", ..."""
+    """PGN of a game: legal actions from `start` [1] (the game's own if None). `result` is "1-0", "*", ...
+
+    evals: centipawns for White, told in comments, by the number of turns before them.
+    """
     import chess
     import chess.pgn
 
@@ -127,8 +147,10 @@ def game_text(
         record.headers[key] = " ".join(value.split()).replace("\\", "\\\\").replace('"', '\\"')
     record.headers["Result"] = result
     node: chess.pgn.GameNode = record
-    for action in actions:
+    for turn, action in enumerate(actions, 1):
         node = node.add_variation(chess.Move.from_uci(notation.uci_text(state, action, chess960)))
+        if evals is not None and turn in evals:
+            node.comment = f"[%eval {evals[turn] / 100:.2f}]"
         game.step(state, np.array([action], np.int32))
     out = io.StringIO()
     print(record, file=out, end="\n\n")

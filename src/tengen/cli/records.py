@@ -1,4 +1,4 @@
-"""`tengen records check`: replay collections of games."""
+"""`tengen records`: replay collections of games; `records_data` makes data sets of them."""
 
 import argparse
 from pathlib import Path
@@ -14,8 +14,12 @@ MOST_FAULTS = 10_000  # in the JSON object, so that memory stays flat whatever t
 
 def add_parser(subparsers: Any) -> None:
     """Register the command."""
+    from tengen.cli import records_data
+
     parser = subparsers.add_parser(
-        "records", help="check collections of SGF, PDN or PGN games", description="Work with game records."
+        "records",
+        help="check, import, count and generate games as SGF, PDN or PGN",
+        description="Work with game records.",
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     check = actions.add_parser(
@@ -37,9 +41,19 @@ def add_parser(subparsers: Any) -> None:
         action="store_true",
         help=f"print one JSON object as the last line, with at most {MOST_FAULTS:,} faults",
     )
+    records_data.add_actions(actions)
 
 
 def run(args: argparse.Namespace) -> int:
+    """Do what the action says."""
+    if args.action == "check":
+        return _check(args)
+    from tengen.cli import records_data
+
+    return records_data.run(args)
+
+
+def _check(args: argparse.Namespace) -> int:
     """Print a line for each fault and a table of the files."""
     from tengen.console import Progress, emit_json, table
     from tengen.league.records import Fault, Tally, check_file
