@@ -26,12 +26,13 @@ COMMANDS = {
     "hub": "be a draughts engine for other programs (Hub)",
     "uci": "be a chess engine for other programs (UCI)",
     "watch": "watch an agent play a world such as atari/Pong",
-    "records": "check collections of SGF, PDN or PGN games",
+    "records": "check, import, count and generate games as SGF, PDN or PGN",
     "games": "list the games",
     "agents": "explain how agents are named",
     "perft": "count the move sequences of each length",
     "bench": "run a benchmark",
     "config": "show a configuration resolved whole",
+    "cluster": "start a Ray cluster, and train as a job of one",
     "plan": "what a training run would do on many machines",
     "doctor": "say what this machine can do",
 }
@@ -140,6 +141,11 @@ def explain(error: BaseException) -> tuple[str, int]:
         what = f"{error.filename}: " if error.filename else ""
         more = "; free some space and run it again" if error.errno == errno.ENOSPC else ""
         return f"{what}{error.strerror}{more}", 2 if error.errno == errno.ENAMETOOLONG else 1
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("tengen"):
+        return (
+            f"this Python lacks the package '{error.name}'; install Tengen with what it needs (pip install .)",
+            1,
+        )
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     return f"unexpected {text} (TENGEN_DEBUG=1 shows where)", 1
