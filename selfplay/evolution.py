@@ -147,9 +147,11 @@ def train(
                     save(saved, run, mark=is_snapshot)
                 if judge is not None and is_snapshot:
                     judge.keep(generation)
+                ratings: dict[str, float] = {}
                 if judge is not None and is_rated:
-                    if ratings := judge.rate(generation, lambda: interrupt.stop_requested):
-                        run.append_metrics({"step": generation, **ratings})
+                    ratings = judge.rate(generation, lambda: interrupt.stop_requested)
+                if ratings:
+                    run.append_metrics({"step": generation, **ratings})
             if clock.update and ((newest := run.latest_checkpoint()) is None or newest[0] != clock.update):
                 save(saved, run)
     run.log(f"{'finished' if clock.is_over else 'stopped'} at generation {clock.update}, saved")
