@@ -216,8 +216,9 @@ class ActorPool:
 
     def _say_what_is_lacking(self) -> None:
         missing = lacking(self.config, self.count, self._resources())
-        said = f"waiting for Ray: {self.count} actors want {missing}" if missing else ""
-        said = said or f"waiting for Ray to start {self.count} actors; others may be using the cluster"
+        actors = f"{self.count} actor{'s' if self.count > 1 else ''}"
+        said = f"waiting for Ray: {actors} want {missing}" if missing else ""
+        said = said or f"waiting for Ray to start {actors}"
         if said != self._said:
             print(said, file=sys.stderr, flush=True)
         self._said = said

@@ -142,10 +142,7 @@ def explain(error: BaseException) -> tuple[str, int]:
         more = "; free some space and run it again" if error.errno == errno.ENOSPC else ""
         return f"{what}{error.strerror}{more}", 2 if error.errno == errno.ENAMETOOLONG else 1
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("tengen"):
-        return (
-            f"this Python lacks the package '{error.name}'; install Tengen with what it needs (pip install .)",
-            1,
-        )
+        return f"this Python lacks the package '{error.name}'; install Tengen with all that it needs", 1
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     return f"unexpected {text} (TENGEN_DEBUG=1 shows where)", 1
