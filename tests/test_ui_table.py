@@ -165,6 +165,37 @@ def test_an_opponent_that_dies_leaves_the_game_and_another_takes_over(seated, mo
     desk.table.close()
 
 
+HANGING = r"""
+while read -r id line; do
+    case "$line" in
+        list_commands) printf "=%s genmove\nplay\nclear_board\nboardsize\nkomi\n\n" "$id" ;;
+        protocol_version) printf "=%s 2\n\n" "$id" ;;
+        genmove*) touch "$0.asked"; trap "" TERM; sleep 1000 ;;
+        *) printf "=%s \n\n" "$id" ;;
+    esac
+done
+"""
+
+
+def test_a_program_that_hangs_is_replaced_while_it_hangs(tmp_path: Path) -> None:
+    program = tmp_path / "hanging"
+    program.write_text(f"#!/bin/bash{HANGING}")
+    program.chmod(0o755)
+    desk = Desk("go5", f"gtp:{program}")
+    desk.table.start()
+    desk.table.play_words("C3")
+    hung = desk.table.opponent(f"gtp:{program}")
+    while not (tmp_path / "hanging.asked").exists():
+        assert hung.is_thinking or desk.table.fault is False, desk.table.message
+        threading.Event().wait(0.01)
+    desk.table.seat(1, Seat("random"))
+    desk.until(lambda: desk.session.tip.number == 2)
+    assert not desk.table.fault and not desk.table.paused
+    hung._worker.thread.join(60)
+    assert not hung._worker.thread.is_alive()  # it has noticed, and let go of the program
+    desk.table.close()
+
+
 class Resigning(RandomAgent):
     """Has had enough."""
 

@@ -110,6 +110,12 @@ class EngineAgent(Agent):
             if driver is not None:
                 driver.close()
 
+    def kill(self) -> None:
+        """End the programs from any thread; whoever waits for one is told that it died."""
+        for driver in self._drivers:
+            if driver is not None:
+                driver.process.kill()
+
     def _next_said(self, slot: int) -> Answer | None:
         """What the engine has said for the position at a board: the rest of a turn, or a fault."""
         seat = self._seats[slot]

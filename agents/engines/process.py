@@ -138,6 +138,11 @@ class EngineProcess:
             pump([self], left)
         self._finish()
 
+    def kill(self) -> None:
+        """End it from any thread: whoever waits for it finds it gone, and has yet to `close` it."""
+        if self._finish.alive:
+            self._popen.terminate()
+
     def _wants(self) -> tuple[bool, bool, bool]:
         """Whether there is to be waited for its output, for its input to take more, and for its errors."""
         return not (self._eof or self._overflow), bool(self._outbox), not self._error_eof

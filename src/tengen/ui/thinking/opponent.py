@@ -1,5 +1,6 @@
 """An agent that thinks beside the screen, and can be told to stop."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class Opponent:
         self._brake: Brake | None = None
         self._wanted = 0  # number of the task that an answer is wanted for
         self._count = 0
+        self._busy = False  # whether the thread is at work on a task, wanted or not
 
     @property
     def is_thinking(self) -> bool:
@@ -91,7 +93,9 @@ class Opponent:
         def job() -> None:
             if self._wanted != number:
                 return
+            self._busy = True
             reply = self._reply(task, number)
+            self._busy = False
             if reply is not None:
                 time.sleep(max(0.0, self._least_s - reply.seconds))
                 self._deliver(lambda: finish(reply))
@@ -115,23 +119,20 @@ class Opponent:
         if self._brake is not None:
             self._brake.hurry.set()
 
-    def close(self) -> None:
-        """Stop thinking and let go of the agent, as soon as it hears."""
+    def close(self, wait_s: float = 0.0) -> None:
+        """Stop thinking and let go of the agent; a program that is still at work on an answer is killed."""
         self.cancel()
+        kill = getattr(self._agent, "kill", None)
+        if self._busy and kill is not None:
+            kill()
 
         def job() -> None:
             if self._agent is not None:
-                self._agent.close()
+                with contextlib.suppress(Exception):  # it is on its way out
+                    self._agent.close()
 
         self._worker.do(job)
-        self._worker.close()
-
-    def close_now(self) -> None:
-        """As `close`, from outside its thread: for a program that does not answer."""
-        self.cancel()
-        if self._agent is not None and self._brake is None:
-            self._agent.close()
-        self._worker.close()
+        self._worker.close(wait_s)
 
     # --- in the thread -------------------------------------------------------------------------------------
 

@@ -183,7 +183,7 @@ class Table(Looking, Keeping):
         before = self.session.seats[player].spec
         self.session.seats[player] = seat
         if before not in [other.spec for other in self.session.seats] and before in self._opponents:
-            self._opponents.pop(before).close_now()
+            self._opponents.pop(before).close()
         self._cancel()
         self.paused, self.failed = False, None
         if not seat.is_human:
@@ -300,7 +300,7 @@ class Table(Looking, Keeping):
         self._cancel()
         self.analyst.close()
         for agent in self._opponents.values():
-            agent.close_now()
+            agent.close(wait_s / 4)
         self._saver.close(wait_s)
         if self.autosave is not None:
             self.autosave.close()
