@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from tengen.envs.game import Game
 
 
+#: Who plays a game for which no network ships, where random games are no guide.
+WITHOUT = {"chess": "minimax?depth=5&eval=hand"}
+
+
 @lru_cache(maxsize=64)
 def shipped_network(game: "Game", other_sizes: bool = True) -> str | None:
     """The shipped network that plays a game best, as `models/NAME`: its own, or of the nearest size."""
@@ -33,4 +37,4 @@ def shipped_network(game: "Game", other_sizes: bool = True) -> str | None:
 def default_agent(game: "Game", other_sizes: bool = False) -> str:
     """The agent string of the network that ships for a game, or else of search with random games."""
     network = shipped_network(game, other_sizes)
-    return f"mcts:{network}?sims=400" if network else "mcts?sims=1000"
+    return f"mcts:{network}?sims=400" if network else WITHOUT.get(game.family, "mcts?sims=1000")

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         check_writable(args.save)
     game = make_game(args.game)
     players = choose_players(args, game)
-    if args.plain or not _has_screen() or game.family not in ("go", "checkers", "connect4"):
+    if args.plain or not _has_screen() or game.family not in ("go", "checkers", "chess", "connect4"):
         return _run_plain(args, game, players)
     from tengen.cli.play_board import run_board
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tengen.envs.game import Game, States
 from tengen.ui.drawing.scene import Board, Label, Scene
-from tengen.ui.model.faces import Face, winning_four
+from tengen.ui.model.faces import Face
 from tengen.ui.model.review import chance
 from tengen.ui.thinking.analyst import Insight
 from tengen.ui.thinking.table import Table
@@ -24,6 +24,10 @@ def board_of(game: Game) -> Board:
         from tengen.ui.drawing.checkers import CheckersBoard
 
         return CheckersBoard()
+    if game.family == "chess":
+        from tengen.ui.drawing.chess import ChessBoard
+
+        return ChessBoard()
     from tengen.ui.drawing.connect4 import Connect4Board
 
     return Connect4Board()
@@ -43,12 +47,8 @@ def scene_of(table: Table, cursor: int | None, picked: Sequence[int], flipped: b
         if picked:
             turns = face.turns_at(state, picked)
             targets = [face.path(state, turn)[len(picked)] for turn in turns]
-        else:
-            from tengen.envs.checkers.notation import legal_turns
-
-            movable = (
-                [] if node.is_terminal else [face.path(state, turn.actions)[0] for turn in legal_turns(state)]
-            )
+        elif not node.is_terminal:
+            movable = face.movable(state)
     labels, line, trail = _hints(table, insight, face, state)
     shade = heat = None
     if insight is not None:
@@ -73,7 +73,7 @@ def scene_of(table: Table, cursor: int | None, picked: Sequence[int], flipped: b
         shade=shade,
         heat=heat,
         dead=session.dead if session.at_tip else frozenset(),
-        glow=tuple(winning_four(state)) if session.game.family == "connect4" and node.is_terminal else (),
+        glow=tuple(face.glow(state)),
         flipped=flipped,
     )
 
@@ -128,13 +128,8 @@ def _heat(face: Face, state: States, insight: Insight) -> np.ndarray[tuple[int],
     assert insight.policy is not None
     out = np.zeros(face.rows * face.columns, np.float32)
     if face.picks:
-        from tengen.envs.checkers.notation import legal_turns
-
-        seen: set[int] = set()
-        for turn in legal_turns(state):
-            if turn.actions[0] not in seen:
-                seen.add(turn.actions[0])
-                out[face.path(state, turn.actions[:1])[-1]] += insight.policy[turn.actions[0]]
+        for first, cell in face.heat_cells(state):
+            out[cell] += insight.policy[first]
         return out
     for action in np.flatnonzero(insight.policy):
         if face.columns == 7:

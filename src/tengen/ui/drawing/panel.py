@@ -14,10 +14,12 @@ from tengen.ui.thinking.table import Table
 SWATCH = {
     "go": (("#16181c", "#ddb267"), ("#faf8f2", "#ddb267")),
     "checkers": (("#18181b", "#5e7d4f"), ("#f7f1e3", "#5e7d4f")),
+    "chess": (("#fbf8f0", "#9c7a52"), ("#1b1b1f", "#9c7a52")),
     "connect4": (("#f4c61e", "#1f4fa8"), ("#d93025", "#1f4fa8")),
 }
 BAR = {"go": ("#3a3f4b", "#f3efe4"), "checkers": ("#3a3f4b", "#f3efe4"), "connect4": ("#e0b417", "#d93025")}
-NAMES = {"go": ("B", "W"), "checkers": ("B", "W"), "connect4": ("X", "O")}
+BAR["chess"] = BAR["go"][::-1]
+NAMES = {"go": ("B", "W"), "checkers": ("B", "W"), "chess": ("W", "B"), "connect4": ("X", "O")}
 
 
 def panel(table: Table, width: int, height: int) -> Text:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tengen.envs.game import Game, States
-from tengen.errors import TengenError
+from tengen.errors import IllegalMove, TengenError
 
 
 class Face(abc.ABC):
@@ -19,6 +19,7 @@ class Face(abc.ABC):
     rows: int
     columns: int
     picks = False  # whether a piece is chosen first, and then where it goes
+    dark_only = False  # whether only the dark squares are played on
 
     def __init__(self, game: Game) -> None:
         self.game = game
@@ -38,6 +39,30 @@ class Face(abc.ABC):
     @abc.abstractmethod
     def typed(self, text: str, state: States) -> bool | None:
         """Of what was typed so far: True a turn without doubt, None the beginning of one, False neither."""
+
+    def movable(self, state: States) -> list[int]:
+        """Where pieces stand that may move, where they are chosen."""
+        return []
+
+    def choices(self, state: States, turns: Sequence[Sequence[int]]) -> list[str]:
+        """What tells turns apart that go the same way, a word each."""
+        return [self.game.format_turn(state, turn) for turn in turns]
+
+    def heat_cells(self, state: States) -> list[tuple[int, int]]:
+        """Actions with the cells on which a network's expectation of them is shown."""
+        return []
+
+    def glow(self, state: States) -> list[int]:
+        """Cells that are to stand out: a line of four, a king in check."""
+        return []
+
+    def why_not(self, state: States, cell: int) -> str:
+        """Why nothing can be done with the piece on a cell."""
+        return "no piece there can move"
+
+    def meant(self, text: str, state: States) -> str:
+        """What was typed, as the game's notation has it."""
+        return text
 
     def start_cell(self) -> int:
         """Where the cursor first stands."""
@@ -75,7 +100,7 @@ class CheckersFace(Face):
     """Eight rows of eight, of which the dark squares count."""
 
     rows = columns = 8
-    picks = True
+    picks = dark_only = True
 
     def __init__(self, game: Game) -> None:
         from tengen.envs.checkers import rules
@@ -107,6 +132,27 @@ class CheckersFace(Face):
             return []
         squares = tuple(self.square[cell] for cell in cells)
         return [turn.actions for turn in legal_turns(state) if turn.squares[: len(squares)] == squares]
+
+    def movable(self, state: States) -> list[int]:
+        from tengen.envs.checkers.notation import legal_turns
+
+        return [self.path(state, turn.actions)[0] for turn in legal_turns(state)]
+
+    def heat_cells(self, state: States) -> list[tuple[int, int]]:
+        from tengen.envs.checkers.notation import legal_turns
+
+        first = dict.fromkeys(turn.actions[0] for turn in legal_turns(state))
+        return [(action, self.path(state, [action])[-1]) for action in first]
+
+    def why_not(self, state: States, cell: int) -> str:
+        square = self.square.get(cell)
+        if square is None:
+            return "only the dark squares are played on"
+        try:
+            self.game.parse_turn(state, f"{square}-{square}")
+        except IllegalMove as error:
+            return str(error).partition("is illegal: ")[2] or str(error)
+        return f"the piece on {square} cannot move"
 
     def typed(self, text: str, state: States) -> bool | None:
         from tengen.envs.checkers.notation import legal_turns
@@ -142,6 +188,9 @@ class Connect4Face(Face):
         column = cells[-1] % self.columns
         return [] if state["terminal"][0] or state["board"][0, 0, column] else [[column]]
 
+    def glow(self, state: States) -> list[int]:
+        return winning_four(state) if state["terminal"][0] else []
+
     def typed(self, text: str, state: States) -> bool | None:
         return text in "1234567" and len(text) == 1
 
@@ -154,6 +203,10 @@ FACES: dict[str, type[Face]] = {"go": GoFace, "checkers": CheckersFace, "connect
 
 def face_of(game: Game) -> Face:
     """The face of a game. Raises TengenError for one that has none."""
+    if game.family == "chess":
+        from tengen.ui.model.chess_face import ChessFace
+
+        return ChessFace(game)
     if game.family not in FACES:
         raise TengenError(f"there is no drawn board for {game.name}; play it with --plain")
     return FACES[game.family](game)

@@ -53,7 +53,7 @@ ACTIONS: dict[str, Action] = {
     "save": Action(("S", "s", "ctrl+s"), "save the game", "Table"),
     "load": Action(("L", "ctrl+l"), "load a game", "Table"),
     "picture": Action(("ctrl+p",), "a picture of the screen, as SVG", "Table"),
-    "flip": Action(("F", "f"), "turn the board round (checkers)", "Table"),
+    "flip": Action(("F", "f"), "turn the board round (checkers, chess)", "Table"),
     "theme": Action(("ctrl+t",), "dark or light", "Table"),
     "help": Action(("question_mark", "f1"), "these keys", "Table"),
     "quit": Action(("Q", "q", "ctrl+q", "ctrl+c"), "leave; the game is kept", "Table"),

@@ -27,6 +27,18 @@ LEVELS = (
     Level("expert", "mcts:{net}?sims=200", "mcts?sims=10000"),
     Level("strongest", "mcts:{net}?sims=1600", "mcts?sims=40000"),
 )
+#: Where no network ships and random games are no guide: family -> agent strings in the order of the levels.
+WITHOUT = {
+    "chess": (
+        "minimax?depth=1",
+        "minimax?depth=1&eval=hand",
+        "minimax?depth=2&eval=hand",
+        "minimax?depth=3&eval=hand",
+        "minimax?depth=4&eval=hand",
+        "minimax?depth=6&eval=hand",
+        "minimax?depth=8&eval=hand",
+    ),
+}
 NAMES = tuple(level.name for level in LEVELS)
 
 #: Elo above random play, by `tengen tournament` among the levels (docs/playing.md), in their order.
@@ -44,7 +56,9 @@ def level_spec(game: Game, name: str) -> str:
     if found is None:
         raise TengenError(f"unknown level '{name[:40]}'; {did_you_mean(name.lower(), NAMES, 'levels')}")
     network = shipped_network(game)
-    return found.with_network.format(net=network) if network else found.without
+    if network:
+        return found.with_network.format(net=network)
+    return WITHOUT[game.family][LEVELS.index(found)] if game.family in WITHOUT else found.without
 
 
 def default_opponent(game: Game) -> str:

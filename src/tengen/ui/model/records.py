@@ -67,8 +67,8 @@ class Loaded:
 def _load(game: Game, path: Path) -> Loaded:
     if game.family == "go":
         return _load_sgf(game, path)
-    if game.family == "checkers":
-        return _load_pdn(game, path)
+    if game.family in ("checkers", "chess"):
+        return _load_turns(game, path)
     games = read_turn_lines(path, game)
     if not games:
         raise TengenError(f"{path}: no game in this file")
@@ -77,20 +77,28 @@ def _load(game: Game, path: Path) -> Loaded:
     return Loaded(tree)
 
 
-def _load_pdn(game: Game, path: Path) -> Loaded:
-    from tengen.envs.checkers.pdn import iter_pdn, start_of
+def _load_turns(game: Game, path: Path) -> Loaded:
+    """The first game of a PDN or PGN."""
+    from tengen.envs.checkers import pdn
+    from tengen.envs.chess import pgn
+    from tengen.envs.chess.game import Chess
 
-    record = next(iter_pdn(io.BytesIO(read_bytes(path))), None)
+    stream = io.BytesIO(read_bytes(path))
+    record = next(pgn.iter_pgn(stream) if isinstance(game, Chess) else pdn.iter_pdn(stream), None)
     if record is None:
-        raise TengenError(f"{path}: no game in this file; expected PDN")
+        raise TengenError(
+            f"{path}: no game in this file; expected {'PGN' if game.family == 'chess' else 'PDN'}"
+        )
     if record.fault and not record.turns:
         raise TengenError(f"{path}: {record.fault}")
     try:
-        tree = GameTree(game, start_of(record))
+        start = pgn.start_of(record, game) if isinstance(game, Chess) else pdn.start_of(record)
+        tree = GameTree(game, start)
     except TengenError as error:
         raise TengenError(f"{path}: {error}") from None
     won = {"1-0": f"{game.first_player} wins", "0-1": f"{game.second_player} wins", "1/2-1/2": "draw"}
-    names = one_line(record.tags.get("Black", "")), one_line(record.tags.get("White", ""))
+    first, second = (record.tags.get(side, "") for side in (game.first_player, game.second_player))
+    names = one_line(first), one_line(second)
     loaded = Loaded(tree, record.fault or "", names, (won.get(record.result, ""), ""))
     for number, turn in enumerate(record.turns, 1):
         try:

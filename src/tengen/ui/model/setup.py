@@ -7,7 +7,7 @@ from tengen.errors import TengenError
 from tengen.ui.model.faces import Face
 
 #: What a cell may hold, in the order in which it changes.
-PIECES = {"go": ".XO", "checkers": ".bBwW", "connect4": ".XO"}
+PIECES = {"go": ".XO", "checkers": ".bBwW", "chess": ".PNBRQKpnbrqk", "connect4": ".XO"}
 
 
 class Setup:

@@ -186,4 +186,6 @@ def _pieces(game: Game, state: States, player: int) -> int:
         return int((game.colors(state) == 1 + player).sum())
     if game.family == "checkers":
         return int(state["board"][0, player]).bit_count()
+    if game.family == "chess":  # the first word is the side to move's
+        return int(state["board"][0, player ^ int(state["to_play"][0])]).bit_count()
     return 0

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from tengen.errors import IllegalMove
 from tengen.ui.model.keys import ACTIONS
-from tengen.ui.screens.dialogs import Prompt
+from tengen.ui.screens.dialogs import Choice, Prompt
 from tengen.ui.screens.table_commands import TableCommands
 from tengen.words import did_you_mean
 
@@ -57,12 +57,25 @@ class Commands(TableCommands):
             turns = table.face.turns_at(state, [self.cursor])
         if not turns:
             self.picked = []
-            raise IllegalMove(_why_not(table, self.cursor))
+            raise IllegalMove(table.face.why_not(state, self.cursor))
         self.picked = [*self.picked, self.cursor]
         paths = {tuple(table.face.path(state, turn)) for turn in turns}
         if len(self.picked) > 1 and len(paths) == 1 and len(next(iter(paths))) == len(self.picked):
             self.picked = []
+            self._play_one_of(turns)
+
+    def _play_one_of(self, turns: list[list[int]]) -> None:
+        """Play a turn; of several that go the same way, as promotions do, the one that is chosen."""
+        table = self.table
+        if len(turns) == 1:
             table.play(turns[0])
+            return
+        names = table.face.choices(table.session.tree.current.state, turns)
+
+        def play(index: int) -> None:
+            table.play(turns[index])
+
+        self.ask(Choice("Promote to", names), play)
 
     def do_cancel(self) -> None:
         """Drop what was begun."""
@@ -76,7 +89,9 @@ class Commands(TableCommands):
 
     def do_command(self) -> None:
         """Type a move or an action."""
-        hint = "a move such as " + {"go": "D4", "checkers": "11-15"}.get(self.table.game.family, "4")
+        hint = "a move such as " + {"go": "D4", "checkers": "11-15", "chess": "Nf3"}.get(
+            self.table.game.family, "4"
+        )
         self.ask(
             Prompt("Move or action", hint=f"{hint}, or: {', '.join(list(ACTIONS)[7:15])} ..."), self._obey
         )
@@ -92,7 +107,8 @@ class Commands(TableCommands):
                 self.do(word.lower())
             return
         try:
-            self.table.play_words(text)
+            state = self.table.session.tree.current.state
+            self.table.play_words(self.table.face.meant(text, state))
         except IllegalMove:
             if word.isalpha() and len(word) > 2:
                 raise IllegalMove(
@@ -251,16 +267,3 @@ def _checked(table: "Table", turn: list[int]) -> list[int]:
     """The turn, once the game's own parser has nothing against it: it says why a move is illegal."""
     state = table.session.tree.current.state
     return table.game.parse_turn(state, table.game.format_turn(state, turn))
-
-
-def _why_not(table: "Table", cell: int) -> str:
-    """Why nothing can be done with the piece on a cell."""
-    state = table.session.tree.current.state
-    square = table.face.square.get(cell)  # type: ignore[attr-defined]
-    if square is None:
-        return "only the dark squares are played on"
-    try:
-        table.game.parse_turn(state, f"{square}-{square}")
-    except IllegalMove as error:
-        return str(error).partition("is illegal: ")[2] or str(error)
-    return f"the piece on {square} cannot move"

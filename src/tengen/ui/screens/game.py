@@ -24,6 +24,7 @@ from tengen.ui.thinking.table import Table
 PANEL = 26  # characters that the panel needs; without them the board stands alone
 WIDEST_PANEL = 64
 TICK_S = 0.2
+WHERE = {"pass": ("go",), "draw": ("checkers", "chess")}  # actions that are offered at some games only
 STEPS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
 
 
@@ -79,7 +80,8 @@ class GameScreen(Commands, Screen[None]):
 
     def drawing_flip(self) -> None:
         """A person's men stand below."""
-        self.flipped = self.table.game.family == "checkers" and self.table.session.human_side == 0
+        above = {"checkers": 0, "chess": 1}.get(self.table.game.family)  # whose men stand above else
+        self.flipped = above is not None and self.table.session.human_side == above
 
     def on_resize(self, event: events.Resize) -> None:
         """Choose the scale that the window holds."""
@@ -164,9 +166,7 @@ class GameScreen(Commands, Screen[None]):
             text.append("Space changes a square   T turn   C clear   Enter done   Esc drop it")
             return text
         for action, word in names.items():
-            if {"pass": "go", "draw": "checkers"}.get(
-                action, self.table.game.family
-            ) != self.table.game.family:
+            if self.table.game.family not in WHERE.get(action, self.table.game.family):
                 continue
             text.append(self.keymap.shown(action), "bold")
             text.append(f" {word}  ")
@@ -270,7 +270,7 @@ class GameScreen(Commands, Screen[None]):
         text, self.typed = self.typed, ""
         self.picked = []
         try:
-            self.table.play_words(text)
+            self.table.play_words(self.table.face.meant(text, self.table.session.tree.current.state))
         except TengenError as error:
             self.table.say(str(error), fault=True)
         self.update()
@@ -281,16 +281,16 @@ class GameScreen(Commands, Screen[None]):
             down, right = -down, -right
         row, column = divmod(self.cursor, face.columns)
         if self.pointing or self.setup is not None:
-            if face.picks and right:
+            if face.dark_only and right:
                 right *= 2  # from dark square to dark square
             row = min(face.rows - 1, max(0, row + down))
             column = column + right
-            if face.picks and down and not 0 <= row - down < 0:
+            if face.dark_only and down and not 0 <= row - down < 0:
                 column += (
                     1 if (row + column) % 2 == 0 and column < 7 else -1 if (row + column) % 2 == 0 else 0
                 )
             column = min(face.columns - 1, max(0, column))
-            if face.picks and (row + column) % 2 == 0:
+            if face.dark_only and (row + column) % 2 == 0:
                 column += 1 if column < 7 else -1
         self.cursor = row * face.columns + column
         self.pointing = True

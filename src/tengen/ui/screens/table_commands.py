@@ -64,7 +64,7 @@ class TableCommands(CommandBase):
 
     def do_flip(self) -> None:
         """Turn the board."""
-        self.flipped = not self.flipped and self.table.game.family == "checkers"
+        self.flipped = not self.flipped and self.table.game.family in ("checkers", "chess")
 
     def do_opponent(self) -> None:
         """Choose who plays."""
