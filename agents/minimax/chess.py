@@ -98,6 +98,7 @@ class ChessSearcher:
         limits: ChessLimits,
         *,
         tie_seed: int | None = None,
+        keep_table: bool = False,
         stop: Callable[[], bool] | None = None,
         lines: int = 1,
         allowed: Sequence[int] = (),
@@ -105,11 +106,12 @@ class ChessSearcher:
     ) -> list[Variation]:
         """The best `lines` variations of state [1], not terminal, the best first.
 
-        tie_seed: draws the order of moves, and so among equal ones. stop: asked every few milliseconds.
+        tie_seed: draws the order of moves, and so among equal ones. keep_table: what earlier searches found
+        may be used, as under limits of nodes and time. stop: asked every few milliseconds.
         allowed: actions that the first move must be among. on_depth: told what each finished depth found.
         """
         position, side, quiet = pack(state["board"][0]), int(state["to_play"][0]), int(state["quiet"][0])
-        bounded = limits.nodes > 0 or limits.seconds > 0 or stop is not None
+        bounded = keep_table or limits.nodes > 0 or limits.seconds > 0
         self._begin(state, limits, bounded)
         moves = _root_moves(position, allowed, tie_seed, state)
         values = np.zeros(len(moves), np.int64)
@@ -274,6 +276,7 @@ class ChessMinimaxAgent(Agent):
         self.searcher = ChessSearcher(evaluation, table_bits)
         self.evaluation = evaluation
         self.nodes = 0  # searched in all
+        self.stop: Callable[[], bool] | None = None  # asked while it searches: whether to end early
         self._seed = seed
         self._seconds: dict[int, float] = {}
 
@@ -301,7 +304,8 @@ class ChessMinimaxAgent(Agent):
             limits, seconds = self.limits, self._seconds.pop(int(slot), None)
             if seconds is not None:
                 limits = replace(limits, seconds=min(seconds, limits.seconds or seconds))
-            best = self.searcher.find(states[i : i + 1], limits, tie_seed=self._seed)[0]
+            state = states[i : i + 1]
+            best = self.searcher.find(state, limits, tie_seed=self._seed, stop=self.stop)[0]
             self.nodes += best.nodes
             actions[i] = best.actions[0]
             values[i] = value_of(best)

@@ -221,6 +221,7 @@ class AlphaBetaThinker:
         found = self.agent.searcher.find(
             question.state,
             limits,
+            keep_table=wish.number("depth") <= 0,
             stop=stop,
             lines=question.lines,
             allowed=question.allowed,
