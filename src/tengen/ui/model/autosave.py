@@ -77,8 +77,10 @@ def session_from_json(text: str, game: Game) -> Session:
         session.ending, session.reason = str(data["ending"]), str(data["reason"])
         session.dead = frozenset(int(point) for point in data["dead"])
         session.clock = GameClock.from_json(data["clock"]) if data["clock"] else None
-    except TengenError:
-        raise
+    except TengenError as error:
+        if str(error).startswith("a kept game"):
+            raise
+        raise TengenError(f"a kept game is damaged: {error}") from None
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         raise TengenError("a kept game is damaged") from None
     return session
