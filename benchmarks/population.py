@@ -30,7 +30,8 @@ def run(args: argparse.Namespace) -> dict[str, float]:
     from tengen.selfplay.pairing import schedule
     from tengen.selfplay.strategies import make_strategy
 
-    config = load_config(args.recipe, EvolutionConfig, [f"population={args.population}"])
+    both_by_policy = ["fitness.player=policy", "evaluation.simulations=0"]
+    config = load_config(args.recipe, EvolutionConfig, [f"population={args.population}", *both_by_policy])
     strategy = make_strategy(config, genome_size(config), chance(config, 0, "start"))
     rng = chance(config, 1, "generation")
     population = strategy.ask(rng)
