@@ -27,8 +27,9 @@ LEVELS = (
     Level("expert", "mcts:{net}?sims=200", "mcts?sims=10000"),
     Level("strongest", "mcts:{net}?sims=1600", "mcts?sims=40000"),
 )
-#: Where no network ships and random games are no guide: family -> agent strings in the order of the levels.
+#: Where no network ships and alpha-beta sees more than random games: family -> agent strings in their order.
 WITHOUT = {
+    "checkers": (*(level.without for level in LEVELS[:5]), "minimax?depth=9", "minimax?depth=11"),
     "chess": (
         "minimax?depth=1",
         "minimax?depth=1&eval=hand",
@@ -45,7 +46,7 @@ NAMES = tuple(level.name for level in LEVELS)
 MEASURED = {
     "go9": (373, 816, 1003, 1083, 1402, 1721, 1868),
     "connect4": (235, 536, 918, 1118, 1322, 1540),
-    "checkers": (86, 539, 940, 1133, 1515),
+    "checkers": (86, 539, 940, 1133, 1515, 1595, 1786),
 }
 RATINGS = {game: dict(zip(NAMES, elos, strict=False)) for game, elos in MEASURED.items()}
 
