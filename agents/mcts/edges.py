@@ -35,26 +35,30 @@ def find_untried(t: TreeArrays, rule: Rule, b: int, node: int) -> None:
     UCT begins its look-out anew each time, so that no side of the board is preferred.
     """
     actions = t.prior.shape[2]
-    start = 0
+    best = NO_ACTION
+    best_prior = np.float32(0)
     if rule.kind == UCT:
         start = (int(node) * 7919 + int(t.nodes[b]) * 104729) % 1000003 % actions
-    best = NO_ACTION
-    best_prior = -np.inf
-    for i in range(actions):
-        a = start + i
-        if a >= actions:
-            a -= actions
-        prior = t.prior[b, node, a]
-        if prior <= 0.0:
-            continue
-        if rule.kind == UCT:
-            best = a
-            break
-        if node == 0 and rule.kind == PUCT:
-            prior = root_prior(t, rule, b, a)
-        if prior > best_prior:
-            best_prior = prior
-            best = a
+        for i in range(actions):
+            a = start + i
+            if a >= actions:
+                a -= actions
+            if t.prior[b, node, a] > 0.0:
+                best = a
+                break
+    elif node == 0 and rule.kind == PUCT:
+        best_noisy = -np.inf
+        for a in range(actions):
+            if t.prior[b, node, a] > 0.0:
+                prior = root_prior(t, rule, b, a)
+                if prior > best_noisy:
+                    best_noisy = prior
+                    best = a
+    else:
+        for a in range(actions):
+            if t.prior[b, node, a] > best_prior:
+                best_prior = t.prior[b, node, a]
+                best = a
     t.untried[b, node] = best
 
 

@@ -10,6 +10,8 @@ from tengen.envs.jit import kernel, leaf_kernel, vector_kernel
 
 #: Priors this far below the likeliest action's, in nats (a factor of a thousand million), are raised to it.
 PRIOR_FLOOR = np.float32(-20.7)
+#: Of games with more actions than this the legal ones are listed first: they are few, the others are skipped.
+WIDE = 512
 
 
 @leaf_kernel
@@ -163,6 +165,37 @@ def write_prior(
 
 
 @leaf_kernel
+def list_legal(legal: NDArray[np.bool_], listed: NDArray[np.int32]) -> int:
+    """Write the legal actions to listed [A] in ascending order; returns how many there are."""
+    count = 0
+    for a in range(len(legal)):  # without a branch, which would be foretold wrongly for each of them
+        listed[count] = a
+        count += np.int64(legal[a])  # type: ignore[assignment]
+    return count
+
+
+@leaf_kernel
+def write_listed_prior(
+    logits: NDArray[np.float32],
+    listed: NDArray[np.int32],
+    count: int,
+    top: np.float32,
+    out: NDArray[np.float32],
+) -> None:
+    """As `write_prior`, of the first `count` actions in listed."""
+    out[:] = np.float32(0)
+    norm = np.float32(0.0)
+    for i in range(count):
+        a = listed[i]
+        p = np.exp(max(logits[a] - top, PRIOR_FLOOR))
+        out[a] = p
+        norm += p
+    scale = np.float32(1) / norm
+    for i in range(count):
+        out[listed[i]] *= scale
+
+
+@leaf_kernel
 def expand(
     t: TreeArrays,
     rule: Rule,
@@ -174,25 +207,37 @@ def expand(
     logits: NDArray[np.float32],
     values: NDArray[np.float32],
     scratch: NDArray[np.float64],
+    listed: NDArray[np.int32],
 ) -> int:
     """Give evaluated leaves their prior over legal actions, and back up the value (the side to move's).
 
-    Returns how many rows the evaluator gave something else than finite numbers.
+    Overwrites listed [A]. Returns how many rows the evaluator gave something else than finite numbers.
     """
-    faults = 0
+    faults = count = 0
+    is_wide = legal.shape[1] > WIDE
     for i in range(rows):
         b, node = row_game[i], row_node[i]
         best = NO_ACTION
         top = np.float32(-np.inf)
-        for a in range(legal.shape[1]):
-            logit = logits[i, a]
-            if logit > top and legal[i, a]:
-                top = logit
-                best = a
+        if is_wide:
+            count = list_legal(legal[i], listed)
+            for k in range(count):
+                if logits[i, listed[k]] > top:
+                    best = listed[k]
+                    top = logits[i, best]
+        else:
+            for a in range(legal.shape[1]):
+                logit = logits[i, a]
+                if logit > top and legal[i, a]:
+                    top = logit
+                    best = a
         if not (-np.inf < top < np.inf and abs(values[i]) < np.inf):
             faults += 1
             continue
-        write_prior(logits[i], legal[i], top, t.prior[b, node])
+        if is_wide:
+            write_listed_prior(logits[i], listed, count, top, t.prior[b, node])
+        else:
+            write_prior(logits[i], legal[i], top, t.prior[b, node])
         t.to_play[b, node] = to_play[i]
         value = values[i] if to_play[i] == 0 else -values[i]
         t.node_value[b, node] = value

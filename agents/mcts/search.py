@@ -75,6 +75,7 @@ class Search:
         self._legal = game.new_mask(rows)
         self._game, self._node, self._action = (np.zeros(rows, np.int32) for _ in range(3))
         self._scratch = np.zeros(game.num_actions)
+        self._listed = np.zeros(game.num_actions, np.int32)
 
     def set_roots(self, slots: Ints, states: States, budget: int | Ints | None = None) -> None:
         """Start a new search from states [R] in the given slots; budget defaults to the configured one.
@@ -220,6 +221,7 @@ class Search:
             logits,
             values,
             self._scratch,
+            self._listed,
         )
         if faults:
             raise TengenError(
