@@ -60,9 +60,7 @@ def _standings(report: "Report") -> None:
     table(head, rows)
     print(f"{summary(report)}; errors are 95 %")
     if cycles:
-        print(
-            "nash: share of the mixture that nobody beats; alpha: alpha-rank"
-        )
+        print("nash: share of the mixture that nobody beats; alpha: alpha-rank")
 
 
 def _payoff(matrix: "Payoff") -> None:
