@@ -153,6 +153,16 @@ def test_centred_rmsprop_against_the_published_program():
     np.testing.assert_allclose(p.detach().numpy(), place, rtol=1e-4)
 
 
+def test_a_gradient_that_never_changes_has_no_variance_and_stays_finite():
+    # Its square less the square of its mean is 0 but for rounding, which may lie below an epsilon of 1.5e-7.
+    p = torch.nn.Parameter(torch.zeros(1000))
+    optimizer = CentredRMSProp([p], lr=6.25e-5, decay=0.95, epsilon=1.5e-7)
+    for _ in range(400):
+        p.grad = torch.linspace(0.5, 30, 1000)
+        optimizer.step()
+    assert torch.isfinite(p).all() and (p < 0).all()
+
+
 @pytest.mark.parametrize("name", ["dqn", "rainbow", "munchausen iqn"])
 def test_equal_states_step_to_equal_bits_also_after_a_restart(name):
     network, options = COMBINATIONS[name]

@@ -43,6 +43,7 @@ class CentredRMSProp(torch.optim.Optimizer):
             torch._foreach_mul_(squares, group["decay"])
             torch._foreach_addcmul_(squares, gradients, gradients, share)
             spread = torch._foreach_addcmul(squares, means, means, -1.0)
+            torch._foreach_clamp_min_(spread, 0.0)  # a variance of nothing may round to below
             torch._foreach_add_(spread, group["epsilon"])
             torch._foreach_sqrt_(spread)
             if group["momentum"]:
