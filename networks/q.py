@@ -115,12 +115,14 @@ def start_by_he(network: QNetwork) -> None:
 
     He et al., Delving deep into rectifiers (ICCV 2015), equation 10. Output layers begin at a tenth of their
     weights: the first values are small, and no large error drives units to where no gradient reaches them.
+    Of noisy layers these are the means; the noise begins as its paper has it.
     """
     modules = list(network.head.modules())
     hidden = [module.linear for module in modules if isinstance(module, Hidden)]
-    outputs = [module for module in modules if type(module) is nn.Linear and module not in hidden]
+    linear = [module for module in modules if type(module) in (nn.Linear, NoisyLinear)]
+    outputs = [module for module in linear if module not in hidden]
     for layer in [*network.torso.modules(), *hidden]:
-        if isinstance(layer, nn.Conv2d | nn.Linear) and not isinstance(layer, NoisyLinear):
+        if isinstance(layer, nn.Conv2d | nn.Linear | NoisyLinear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

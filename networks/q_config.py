@@ -62,7 +62,7 @@ class QNetworkConfig(ConfigModel):
     initial: Literal["he", "fan_in"] = "he"
     """Weights at first. he keeps a signal's strength through ReLUs (He et al. 2015); without it a network may
     take tens of thousands of steps to see a ball of two pixels. fan_in is uniform within 1/sqrt(inputs), as
-    in the programs of the papers. Residual, noisy and output layers have their own."""
+    in the programs of the papers. Residual and output layers have their own."""
     pool: PoolKind = "max"
     """impala: how its blocks halve the image."""
     final_pool: Annotated[int, Field(ge=0, le=32)] = 0

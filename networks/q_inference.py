@@ -12,7 +12,7 @@ from tengen.networks.layers.noisy import NoisyLinear
 from tengen.networks.layers.patches import PixelConv2d, patch_weight, patches_in
 from tengen.networks.packed import PackedConv, PackedLinear, packed_kernels_work
 from tengen.networks.q import QNetwork
-from tengen.networks.q_heads import Hidden
+from tengen.networks.q_heads import Hidden, QHead
 from tengen.networks.torsos import ConvTorso, ImpalaBlock, ImpalaStage, ImpalaTorso
 
 #: Weights up to which a linear layer stays plain float32: exact, and done before oneDNN would have begun.
@@ -138,13 +138,18 @@ class _Builder:
 
     def rebuilt(self, module: nn.Module) -> nn.Module:
         """A copy of a head or an embedding with fast linear layers."""
+        if isinstance(module, QHead):
+            return self._head(module)
         if isinstance(module, Hidden):
             return self._hidden(module)
         if isinstance(module, NoisyLinear):
             return PackedNoisyLinear(copy.deepcopy(module).to(self.device), self.dtype, self.packed)
         if isinstance(module, nn.Linear):
             return self._linear(module.weight, module.bias, relu=False)
-        fast = copy.copy(module)
+        return self._copy(module)
+
+    def _copy(self, module: nn.Module) -> Any:
+        fast: Any = copy.copy(module)
         fast._buffers = {
             name: buffer.to(self.device) for name, buffer in module._buffers.items() if buffer is not None
         }
@@ -152,6 +157,23 @@ class _Builder:
             name: None if child is None else self.rebuilt(child) for name, child in module._modules.items()
         }
         return fast
+
+    def _head(self, head: QHead) -> nn.Module:
+        """Output layers stay float32: bfloat16's values of 2 lie 0.016 apart, more than what is at stake."""
+        fast = self._copy(head)
+        for name in ("advantage", "value"):
+            stream = getattr(head, name)
+            if stream is not None:
+                last = list(stream._modules)[-1]
+                getattr(fast, name)._modules[last] = self._output(stream._modules[last])
+        return fast
+
+    def _output(self, layer: nn.Module) -> nn.Module:
+        if isinstance(layer, NoisyLinear):
+            return PackedNoisyLinear(copy.deepcopy(layer).to(self.device), torch.float32, packed=False)
+        assert isinstance(layer, nn.Linear)
+        weight, bias = layer.weight.to(self.device), layer.bias.to(self.device)
+        return PackedLinear(weight, bias, dtype=torch.float32, relu=False, packed=False)
 
     def _hidden(self, hidden: Hidden) -> nn.Module:
         linear, norm = hidden.linear, hidden.norm

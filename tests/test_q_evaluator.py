@@ -144,6 +144,28 @@ def test_training_on_does_not_change_an_evaluator(precision: str) -> None:
     np.testing.assert_array_equal(evaluator(seen(SCREEN, 2)), before)
 
 
+@pytest.mark.parametrize(
+    "config",
+    [{"head": "c51", "noisy": True}, {"noisy": True, "dueling": True}, {"head": "qr", "quantiles": 32}],
+)
+def test_a_small_lead_of_an_action_survives_half_precision(config: dict[str, Any]) -> None:
+    """Two actions of values near 8, which bfloat16 would round to multiples of 1/32, are 1/200 apart."""
+    net = QNetwork(QNetworkConfig(**(LITTLE | config)), SCREEN).eval()
+    with torch.no_grad():
+        for name, parameter in net.head.named_parameters():
+            if name.startswith(("advantage.1.", "value.1.")):
+                parameter.zero_()
+        bias = net.head.advantage[-1].bias.view(3, -1)
+        if net.config.head == "c51":  # a little more mass on the highest atom
+            bias[:, -1] = torch.tensor([7.0, 7.005, 6.0])
+        else:
+            (net.head.advantage if net.head.value is None else net.head.value)[-1].bias.add_(8.0)
+            bias += torch.tensor([[0.0], [0.005], [-1.0]])
+    observations = seen(SCREEN, 2)
+    values = QEvaluator(net, precision="bfloat16")(observations)
+    assert (values[:, 1] - values[:, 0] > 0.001).all()
+
+
 def test_noise_is_off_unless_asked_for() -> None:
     net = lived_in(CARTPOLE, torso="mlp", noisy=True)
     calm = values(net, seen(CARTPOLE, 4))

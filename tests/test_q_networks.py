@@ -271,3 +271,12 @@ def test_he_keeps_the_strength_of_the_signal_through_the_torso():
         spread = float(network.head.advantage[-1].weight.detach().std()) * (3 * 512) ** 0.5
         assert spread == pytest.approx(0.1 if initial == "he" else 1.0, rel=0.1)
     assert 0.3 < strength["he"] < 3 and strength["fan_in"] < 0.1
+
+
+def test_he_draws_the_means_of_noisy_layers_too():
+    spec = WorldSpec("atari/Pong", 6, (84, 84), np.uint8, 4)
+    hidden, output = QNetwork(QNetworkConfig(noisy=True), spec).head.advantage
+    inputs = hidden.linear.in_features
+    assert float(hidden.linear.weight.detach().std()) == pytest.approx((2 / inputs) ** 0.5, rel=0.1)
+    assert float(output.weight.detach().std()) == pytest.approx(0.1 * (1 / (3 * 512)) ** 0.5, rel=0.1)
+    assert float(hidden.linear.weight_sigma.detach().min()) == pytest.approx(0.5 / inputs**0.5)
