@@ -33,8 +33,9 @@ class RmspropConfig(ConfigModel):
     """Of the averages of gradients and of their squares."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Of the steps. The table's "gradient momentum" is the average of gradients; there was no other."""
-    epsilon: Positive = 0.01
-    """Added to the variance, inside the root ("min squared gradient")."""
+    epsilon: Positive = 0.01 / 32**2
+    """Added to the variance, inside the root. The table's 0.01 ("min squared gradient") is for gradients that
+    are summed over a batch of 32; here they are means, and squares of those 32 ** 2 times smaller."""
 
 
 class OptimizerConfig(ConfigModel):
