@@ -128,6 +128,14 @@ def test_games_are_listed_with_their_sizes(capsys):
     assert games["go5"]["options"]["size"] == 5
 
 
+def test_worlds_are_listed_by_name(capsys):
+    assert cli.main(["games", "--worlds"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {"atari/Breakout", "atari/MsPacman", "gym/CartPole-v1"} <= set(lines)
+    assert cli.main(["games", "--worlds", "--json"]) == 0
+    assert last_json(capsys.readouterr().out) == {"worlds": lines}
+
+
 def test_agents_are_explained(capsys):
     from tengen.agents.registry import AGENT_KINDS
 

@@ -69,7 +69,7 @@ class Progress:
         self._stream = stream or sys.stderr
         self._start = self._last_line = time.monotonic()
         self._bar: Any = None
-        self._printed = -1.0
+        self._printed = (-1.0, "")
 
     def __enter__(self) -> Self:
         self._start = self._last_line = time.monotonic()
@@ -91,7 +91,7 @@ class Progress:
         if self._bar is not None:
             self._bar.update(0, completed=self.done, facts=self._facts())
             self._bar.stop()
-        elif self.done != self._printed:
+        elif (self.done, self.note) != self._printed:
             self._print_line()
 
     def advance(self, amount: float = 1, note: str | None = None) -> None:
@@ -137,7 +137,7 @@ class Progress:
         return ", ".join(facts)
 
     def _print_line(self) -> None:
-        self._last_line, self._printed = time.monotonic(), self.done
+        self._last_line, self._printed = time.monotonic(), (self.done, self.note)
         print(f"{self.title}: {self._facts()}", file=self._stream, flush=True)
 
 

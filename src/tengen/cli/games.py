@@ -1,4 +1,4 @@
-"""`tengen games`: the games there are."""
+"""`tengen games`: the games and the worlds there are."""
 
 import argparse
 from typing import Any
@@ -11,11 +11,17 @@ def add_parser(subparsers: Any) -> None:
         help="list the games",
         description="List the games. A game's name may carry options: family:option=value,...",
     )
+    parser.add_argument(
+        "--worlds", action="store_true", help="list the worlds for one player instead, such as atari/Pong"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table."""
+    """Print the table, or the names of worlds line by line."""
+    if args.worlds:
+        return _list_worlds(args.json)
+
     from tengen.console import emit_json, table
     from tengen.envs.registry import alias_options, game_names, make_game, option_defaults
 
@@ -49,6 +55,19 @@ def run(args: argparse.Namespace) -> int:
         [[family, option_words(option_defaults(type(game)))] for family, game in families.items()],
     )
     print("\nOptions follow the name: go:size=11,komi=6.5")
+    print("Worlds for one player, such as atari/Pong, are told by tengen games --worlds")
+    return 0
+
+
+def _list_worlds(as_json: bool) -> int:
+    from tengen.console import emit_json
+    from tengen.envs.make_worlds import world_names
+
+    names = world_names()
+    if as_json:
+        emit_json({"worlds": names})
+    else:
+        print("\n".join(names))
     return 0
 
 
