@@ -13,8 +13,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from tengen import cli
+from tengen.cli import train_worlds
 from tengen.config import load_config
 from tengen.envs.make_worlds import make_worlds
+from tengen.machine import usable_cores
 from tengen.metrics import read_metrics
 from tengen.networks.q_evaluator import QEvaluator
 from tengen.networks.weights import network_weights
@@ -210,6 +212,14 @@ def test_what_pqn_cannot_do_is_refused_before_anything_is_made(tmp_path, capsys,
     error = capsys.readouterr().err.strip()
     assert sentence in error and len(error.splitlines()) == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_workers_as_many_as_fit_are_settled_before_the_run_begins(recipe, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(train_worlds, "train", lambda config, run, resume: seen.append(config) or True)
+    assert cli.main(["train", recipe, "--run", str(tmp_path / "run"), "rollouts.workers=auto"]) == 0
+    assert seen[0].rollouts.workers == usable_cores()
+    assert f"workers: {usable_cores()}" in (tmp_path / "run" / "config.yaml").read_text()
 
 
 def test_a_replay_too_large_for_the_memory_is_foreseen(recipe, tmp_path, capsys):

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         raise TengenError("--run is empty; it names the folder of the run, as in --run runs/mine")
     if not args.config:
         raise TengenError("train needs a recipe, as in 'tengen train configs/demo.yaml', or --resume DIR")
-    config = load_config(args.config, KINDS, args.overrides)
+    config = _settled(load_config(args.config, KINDS, args.overrides))
     _runner(config).check(config)
     path = Path(args.run) if args.run else free_run_path(find_config(args.config).stem)
     with RunDir.create(path, to_yaml(config), config.checkpoint.keep) as directory:
