@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tengen.agents.dqn import descent
 from tengen.agents.dqn.half_adam import HalfAdam
 from tengen.agents.dqn.learner import DqnLearner
 from tengen.agents.dqn.learner_config import (
@@ -192,6 +193,21 @@ def test_images_in_half_precision_step_to_equal_bits_after_a_restart():
         resumed.step(screens(4, update))
     for key, value in first.tensors().items():
         assert torch.equal(value, resumed.tensors()[key]), key
+
+
+@pytest.mark.parametrize("options", [{}, {"target_period": None, "target_polyak": 0.5}])
+def test_a_target_leaves_nothing_out_at_random(options):
+    learner = make(SMALL | {"dropout": 0.5}, **options)
+    seen = torch.eye(5)[:, None]
+    assert torch.equal(learner.target.module.q_values(seen), learner.target.module.q_values(seen))
+    assert not torch.equal(learner.network.q_values(seen), learner.network.q_values(seen))
+
+
+def test_half_precision_is_bfloat16_or_none(monkeypatch):
+    # Older GPUs act in float16, in which gradients would vanish.
+    monkeypatch.setattr(descent, "choose_precision", lambda wanted, device: torch.float16)
+    learner = make({"hidden": 16}, SCREEN)
+    assert {p.dtype for p in learner._descent.module.parameters()} == {torch.float32}
 
 
 def test_the_target_network_follows_by_period_or_share():

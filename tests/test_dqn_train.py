@@ -71,7 +71,9 @@ class Killed(BaseException):
     """As if the process had been killed right after a checkpoint."""
 
 
-@pytest.mark.parametrize("option", ["seed=0", "replay.prioritised=true", "network.noisy=true"])
+@pytest.mark.parametrize(
+    "option", ["seed=0", "replay.prioritised=true", "network.noisy=true", "network.dropout=0.2"]
+)
 def test_a_run_taken_up_again_ends_as_if_never_interrupted(recipe, tmp_path, monkeypatch, option):
     config = small(recipe, option, "checkpoint.every_minutes=0.00001")
     with RunDir.create(tmp_path / "whole", "game: x") as run:

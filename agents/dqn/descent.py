@@ -32,6 +32,8 @@ class Descent:
         self.steps = 0
         is_vector = network.config.torso == "mlp"  # too little work to gain by less precision
         self.dtype = torch.float32 if is_vector else choose_precision(config.precision, device)
+        if self.dtype == torch.float16:  # the choice for acting on older GPUs; small gradients would vanish
+            self.dtype = torch.float32
         self._copy = WorkingCopy(self.network, self.dtype, learns=True)
         self._optimizer = make_optimizer(config, self.network)
         self._adam = None
@@ -48,6 +50,12 @@ class Descent:
         """The context for computing losses; does nothing where the module itself is in the precision."""
         needed = self.dtype != torch.float32 and not self._copy.is_copy
         return torch.autocast(self._device.type, self.dtype, enabled=needed)
+
+    def seed_layers(self, seed: int) -> None:
+        """Let layers that draw for themselves, which is from torch's own generator, draw what follows."""
+        config = self.network.config
+        if config.dropout or config.drop_connect or config.pool == "stochastic":
+            torch.manual_seed(seed)
 
     def step(self, loss: Tensor, progress: float) -> dict[str, float]:
         """One gradient step; returns loss, learning rate and the gradient's norm before clipping.

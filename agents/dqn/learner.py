@@ -68,7 +68,9 @@ class DqnLearner:
         """
         with intra_op_threads(self._threads):
             # What is random in a step follows from its number: a resumed run needs no state of a generator.
-            self._generator.manual_seed((self._seed << 32) + self.steps)
+            seed = (self._seed << 32) + self.steps
+            self._generator.manual_seed(seed)
+            self._descent.seed_layers(seed)
             self._descent.module.resample_noise(self._generator)
             if self.target is not None:
                 self.target.module.resample_noise(self._generator)

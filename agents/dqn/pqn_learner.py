@@ -87,6 +87,7 @@ class PqnLearner:
 
     def _step(self, images: Tensor, actions: Tensor, returns: Tensor, progress: float) -> dict[str, float]:
         actions, returns = actions.to(self.device), returns.to(self.device)
+        self._descent.seed_layers((self._seed % 2**31 << 32) + self.steps)
         with self._descent.autocast():
             values = self._descent.module(images).float()  # [B, A]
         taken = losses.take(values, actions)

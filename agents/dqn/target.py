@@ -16,7 +16,8 @@ class TargetNetwork:
 
     def __init__(self, follows: QNetwork, config: LearnerConfig, dtype: torch.dtype) -> None:
         """follows: the network that learns; dtype: to compute in."""
-        self.network = copy.deepcopy(follows).requires_grad_(False)
+        # Nothing is left out at random, and no running statistics move, in what others aim at.
+        self.network = copy.deepcopy(follows).requires_grad_(False).eval()
         self.config, self.dtype = config, dtype
         self._follows = follows
         self._copy = None
