@@ -109,8 +109,8 @@ def or_older(folder: Path, run: RunDir) -> Iterator[None]:
 
 
 def _hint(run: RunDir) -> str:
-    older = [found.name for found in checkpoints(run.path).values()][-2:-1]
-    return f"; remove it to go on from {older[0]}" if older else ""
+    names = [found.name for found in checkpoints(run.path).values()]
+    return f"; remove {names[-1]} to go on from {names[-2]}" if len(names) > 1 else ""
 
 
 def report(faults: list[str], run: RunDir) -> None:

@@ -262,7 +262,7 @@ def test_a_damaged_checkpoint_is_one_sentence(recipe, tmp_path, capsys, name, ex
     file.write_bytes(file.read_bytes()[:40])
     sentence = fault(capsys, 2, "--resume", str(run), "stop.updates=3")
     assert expected in sentence
-    assert sentence.endswith("; remove it to go on from step-00000001")
+    assert sentence.endswith("; remove step-00000002 to go on from step-00000001")
 
 
 def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(recipe, tmp_path, monkeypatch, capsys):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import termios
 import time
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 
 import numpy as np
 import pytest
@@ -125,6 +125,16 @@ def test_the_terminal_says_which_colours_it_has(monkeypatch, environment, colour
     stream.isatty = lambda: True
     assert colours_of(stream) == colours
     assert colours_of(StringIO()) == "none"
+
+
+def test_an_encoding_without_half_blocks_gets_plain_characters(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("COLORTERM", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for encoding, colours in (("utf-8", "256"), ("latin-1", "none"), ("ascii", "none")):
+        stream = TextIOWrapper(BytesIO(), encoding=encoding)
+        stream.isatty = lambda: True
+        assert colours_of(stream) == colours
 
 
 def test_a_gif_shows_the_pictures_that_went_in_at_their_times(tmp_path):

@@ -9,6 +9,7 @@ Image = NDArray[np.uint8]  # [H, W, 3]
 Colours = Literal["true", "256", "none"]
 
 RAMP = " .:-=+*?%#@"  # from no difference to the greatest
+HALF_BLOCK = "▀"
 RESET = "\x1b[0m"
 
 
@@ -78,7 +79,7 @@ def _coloured(top: list[str], bottom: list[str]) -> str:
             if second != below:
                 codes.append(f"48;{second}")
                 below = second
-            mark = "▀"
+            mark = HALF_BLOCK
         if codes:
             out.append(f"\x1b[{';'.join(codes)}m")
         out.append(mark)

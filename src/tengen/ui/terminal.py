@@ -10,7 +10,7 @@ import tty
 from types import FrameType, TracebackType
 from typing import Any, Self, TextIO
 
-from tengen.ui.halfblocks import Colours
+from tengen.ui.halfblocks import HALF_BLOCK, Colours
 
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J"  # the alternate screen, no cursor, empty
 LEAVE = "\x1b[0m\x1b[?25h\x1b[?1049l"
@@ -18,9 +18,14 @@ HOLD, RELEASE = "\x1b[?2026h", "\x1b[?2026l"  # show what is between at once; un
 
 
 def colours_of(stream: TextIO) -> Colours:
-    """What the stream can show: true colour, 256, or none (a pipe, TERM=dumb, NO_COLOR, only 16 colours)."""
+    """What the stream can show: true colour, 256, or none (a pipe, TERM=dumb, NO_COLOR, only 16 colours, or
+    an encoding without half blocks)."""
     from rich.console import Console
 
+    try:
+        HALF_BLOCK.encode(stream.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return "none"
     console = Console(file=stream)
     if console.no_color:
         return "none"
