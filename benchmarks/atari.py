@@ -4,8 +4,8 @@ One core: everything runs in turn, torch has one thread, and what counts is the 
 `--learner dqn` is DQN on a uniform replay, with the Nature CNN, Adam and hard target updates: a gradient step
 of `--batch` transitions every `--every` steps. With `--peer sb3` Stable-Baselines3's DQN does the same with
 as many environments, its AtariWrapper and its defaults otherwise, in a process of its own; sides take turns,
-so that other load falls on both. `--learner pqn` is PQN with layer normalisation, in two epochs over 32 steps
-of each world.
+so that other load falls on both. `--learner pqn` is PQN with layer normalisation, in two epochs of four
+minibatches over 32 steps of each world.
 """
 
 import argparse

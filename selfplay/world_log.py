@@ -49,7 +49,7 @@ class WorldLog:
         last: bool = False,
     ) -> None:
         """Append a row if one is due, or there is an evaluation, or the run ends."""
-        self._progress.update(self._clock.done)
+        self._progress.update(self._clock.done, share=self._clock.progress)
         if time.monotonic() - self._written < EVERY_S and not evaluation and not last:
             return
         self._written = time.monotonic()
@@ -65,7 +65,7 @@ class WorldLog:
             **evaluation,
         }
         self._score = row.get("training_score", self._score)
-        self._progress.update(clock.done, self._note(row))
+        self._progress.update(clock.done, self._note(row), clock.progress)
         self._run.append_metrics({"step": clock.update, **row})
 
     def _note(self, row: dict[str, float]) -> str:

@@ -49,7 +49,7 @@ class WorldSession:
             self._publish()
             clock.start()
             self._interrupt = closing.enter_context(GracefulInterrupt())
-            progress = Progress(self._config.game, clock.total, clock.unit, clock.done)
+            progress = Progress(self._config.game, clock.total, clock.unit, clock.done, share=clock.progress)
             self.log = WorldLog(self._run, clock, closing.enter_context(progress))
             self._closing = closing.pop_all()
         return self

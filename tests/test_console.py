@@ -125,6 +125,21 @@ def test_progress_in_a_pipe_says_rate_and_time_left():
     assert second == "checkpoint written"
 
 
+def test_time_left_goes_by_the_share_of_the_work_where_that_is_told(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("tengen.console.time.monotonic", lambda: now[0])
+    pipe = io.StringIO()
+    with Progress("learning", total=10_000, unit="steps", done=10, stream=pipe, share=0.2) as progress:
+        now[0] = 60.0
+        progress.update(50, "loss 1", share=0.4)  # a fifth of it in a minute, and three more to come
+        now[0] = 240.0
+        progress.update(90, share=1.0)
+    assert pipe.getvalue().splitlines() == [
+        "learning: 50/10,000 steps, 0.667/s, 3:00 left, loss 1",
+        "learning: 90/10,000 steps, 0.333/s, took 4:00, loss 1",
+    ]
+
+
 def test_progress_on_a_terminal_is_a_bar():
     program = """
         from tengen.console import Progress

@@ -60,11 +60,17 @@ class Progress:
         done: float = 0,
         interval_s: float = LINE_INTERVAL_S,
         stream: TextIO | None = None,
+        share: float = 0.0,
     ) -> None:
-        """`done` of `total` units are behind us already (a resumed run); the rate counts new ones only."""
+        """`done` of `total` units are behind us already (a resumed run); the rate counts new ones only.
+
+        share: of all the work that is behind us, where `update` tells it since `total` may not be what ends it.
+        """
         self.title, self.total, self.unit = title, total, unit
         self.done = self._first = done
         self.note = ""
+        self._share: float | None = None
+        self._first_share = share
         self.interval_s = interval_s
         self._stream = stream or sys.stderr
         self._start = self._last_line = time.monotonic()
@@ -98,9 +104,11 @@ class Progress:
         """`amount` more is done; `note` (a loss, a score) shows beside the rate until the next one."""
         self.update(self.done + amount, note)
 
-    def update(self, done: float, note: str | None = None) -> None:
-        """`done` in all is done."""
+    def update(self, done: float, note: str | None = None, share: float | None = None) -> None:
+        """`done` in all is done; share: 0 to 1 of the work, if that is not the share of `total`."""
         self.done = done
+        if share is not None:
+            self._share = share
         if note is not None:
             self.note = note
         if self._bar is not None:
@@ -128,9 +136,12 @@ class Progress:
         facts = [f"{count} {self.unit}".strip()]
         if rate > 0:
             facts.append(f"{number(rate)}/s")
-            if self.total and self.done < self.total:
-                facts.append(f"{duration((self.total - self.done) / rate)} left")
-        if not self.total or self.done >= self.total:
+            left = (self.total - self.done) / rate if self.total else 0.0
+            if self._share is not None and self._share > self._first_share:
+                left = elapsed * (1 - self._share) / (self._share - self._first_share)
+            if left > 0:
+                facts.append(f"{duration(left)} left")
+        if not self.total or self.done >= self.total or self._share == 1:
             facts.append(f"took {duration(elapsed)}")
         if self.note:
             facts.append(self.note)

@@ -100,7 +100,10 @@ def _report(result: "Evaluation", seconds: float) -> None:
             f"1 a person ({known[1]:,.1f})"
         )
     if result.distinct <= result.episodes // 2:  # a few may agree by chance
+        advice = ""
+        if result.game.startswith("atari/"):
+            advice = "; a larger epsilon or sticky actions (--protocol machado) make more of them differ"
         print(
             f"only {result.distinct} of the {result.episodes} episodes differ, which makes the interval too "
-            "narrow; a larger epsilon or sticky actions (--protocol machado) make more of them differ"
+            f"narrow{advice}"
         )
