@@ -6,7 +6,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from tengen.errors import TengenError
@@ -105,7 +105,7 @@ def open_records(path: Path | str) -> Iterator[tuple[str, Any]]:
             gzipped = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             stream = _Stream(gzip.GzipFile(fileobj=raw) if gzipped else raw)
-            yield _format(stream.head, path), stream
+            yield format_of(stream.head, path), stream
     except DAMAGE as error:
         raise TengenError(f"{path}: the gzip compression is damaged: {error}") from None
     except OSError as error:
@@ -125,7 +125,7 @@ def check_file(path: Path | str, rules: str | None = None) -> Iterator[Checked]:
             yield from _check_moves(stream, str(path), form)
 
 
-def _format(head: bytes, path: Path) -> str:
+def format_of(head: bytes, path: PurePath) -> str:
     """Whether this is "sgf", "pdn" or "pgn", by content and, in doubt, by suffix."""
     if not head.strip():
         raise TengenError(f"{path}: the file is empty; expected SGF, PDN or PGN games")

@@ -2,8 +2,9 @@
 
 `manifest.json` tells the game, where the games came from, how many there are of each part, and a checksum
 of every shard. A shard is one safetensors file of whole games, one after the other: 2 bytes a move, 2 a
-value. Whether a game is to learn from ("train") or to be tested on ("test") is decided by a hash of its
-moves, so that it is the same for everybody and in every data set; it also tells a game that came twice.
+value where any is known. Games of Go also keep komi, ranks and the stones of the start. Whether a game is to
+learn from ("train") or to be tested on ("test") is decided by a hash of its moves, so that it is the same for
+everybody and in every data set; it also tells a game that came twice.
 """
 
 import hashlib
@@ -19,24 +20,34 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from tengen.envs.game import Floats, Game
+from tengen.envs.game import Game
+from tengen.envs.go.recorded import NO_KOMI
 from tengen.errors import TengenError
 from tengen.files import atomic_write_bytes, atomic_write_text, fsync_folder, read_fault
+from tengen.selfplay.recorded_positions import UNKNOWN, Part, part_of
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 SPLITS = ("train", "test")
 SHARD_GAMES = 20_000
-UNKNOWN = np.float16(np.nan)
+NO_RESULT = 2  # an outcome that nobody wrote down
+NO_RANK = -128
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A game from the game's own start."""
+    """A game, from the game's own start unless stones say otherwise."""
 
     actions: tuple[int, ...]
-    outcome: int  # player 0's: 1, 0 or -1
+    outcome: int  # player 0's: 1, 0 or -1, or NO_RESULT
     values: tuple[float, ...] = ()  # of each ply as its mover saw it having moved; nan unknown; () none known
+    setup: tuple[int, ...] = ()  # Go: stones of the start, 2 * point + (1 for White)
+    first: int = 0  # Go: who moves first
+    komi2: int = NO_KOMI  # Go: half points for White; NO_KOMI: as the game has it
+    ranks: tuple[int, int] = (
+        NO_RANK,
+        NO_RANK,
+    )  # of Black and White: 9 for 9 dan, 0 for 1 kyu, 21 for 1 dan pro
 
 
 @dataclass
@@ -51,12 +62,16 @@ class Source:
     doubles: int = 0
     left_out: int = 0
     reasons: dict[str, int] = field(default_factory=dict)  # why games were left out, without their numbers
+    examples: list[str] = field(default_factory=list)  # the first faults, in full
+    other_files: int = 0  # of an archive, that hold no games
 
 
-def game_key(game: str, actions: Sequence[int]) -> int:
-    """A game's number, the same everywhere: of its rules and its moves."""
-    digest = hashlib.blake2b(f"{game}\n".encode() + np.array(actions, "<i2").tobytes(), digest_size=8)
-    return int.from_bytes(digest.digest(), "little")
+def game_key(game: str, actions: Sequence[int], setup: Sequence[int] = ()) -> int:
+    """A game's number, the same everywhere: of its rules, its moves and the stones it began with."""
+    text = f"{game}\n".encode() + np.array(actions, "<i2").tobytes()
+    if setup:
+        text += b"setup" + np.array(sorted(setup), "<i2").tobytes()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
 
 def split_of(key: int, test: float) -> str:
@@ -87,7 +102,7 @@ class DatasetWriter:
 
     def add(self, recorded: Recorded) -> bool:
         """Take a game in; False for one that came before."""
-        key = game_key(self.game.name, recorded.actions)
+        key = game_key(self.game.name, recorded.actions, recorded.setup)
         if key in self._keys:
             return False
         self._keys.add(key)
@@ -97,7 +112,7 @@ class DatasetWriter:
         counts["games"] += 1
         counts["plies"] += len(recorded.actions)
         counts["valued"] += sum(value == value for value in recorded.values)
-        counts[("draws", "first_wins", "second_wins")[recorded.outcome]] += 1
+        counts[_OUTCOMES[recorded.outcome]] += 1
         if len(self._waiting[split]) >= self.shard_games:
             self._write(split)
         return True
@@ -137,33 +152,10 @@ class DatasetWriter:
         self._waiting[split] = []
         number = sum(shard["split"] == split for shard in self.shards)
         name = f"{split}-{number:05d}.safetensors"
-        lengths = np.array([len(game.actions) for game in games], np.int32)
-        values = np.full(int(lengths.sum()), UNKNOWN, np.float16)
-        begin = 0
-        for game in games:
-            values[begin : begin + len(game.values)] = game.values
-            begin += len(game.actions)
-        data = save(
-            {
-                "lengths": lengths,
-                "outcomes": np.array([game.outcome for game in games], np.int8),
-                "actions": np.concatenate([np.array(game.actions, np.int16) for game in games]),
-                "values": values,
-            }
-        )
+        data = save(_arrays_of(games, is_go=self.game.family == "go"))
         atomic_write_bytes(self._room / name, data)
         digest = hashlib.sha256(data).hexdigest()
         self.shards.append({"file": name, "split": split, "games": len(games), "sha256": digest})
-
-
-@dataclass
-class Samples:
-    """Positions drawn from a data set, all from the side to move."""
-
-    observations: Floats  # [B, C, H, W]
-    actions: NDArray[np.int32]  # [B] that were played
-    outcomes: NDArray[np.int8]  # [B] of the game: 1 won, 0 drawn, -1 lost
-    values: Floats  # [B] what the player thought; nan where unknown
 
 
 class Dataset:
@@ -188,7 +180,9 @@ class Dataset:
         return str(self.manifest["game"])
 
     def shards(self, split: str) -> Iterator[dict[str, NDArray[Any]]]:
-        """The arrays of each shard: lengths i4 and outcomes i1 [G], actions i2 and values f2 [T].
+        """The arrays of each shard: lengths i4 and outcomes i1 [G], actions i2 and, if known, values f2 [T].
+
+        Of Go also komi2 i2, first i1 and setup_lengths i2 [G], ranks i1 [G, 2], setup i2.
 
         Raises TengenError for a shard that is missing, damaged or not what the manifest says.
         """
@@ -223,73 +217,47 @@ class Dataset:
             if (games, plies) != (told["games"], told["plies"]):
                 raise TengenError(f"{self.folder}: part {split} has {games} games, not {told['games']}")
 
-    def part(self, split: str) -> "Part":
+    def part(self, split: str) -> Part:
         """All games of "train" or "test"."""
         parts = list(self.shards(split))
         if not parts:
             raise TengenError(
                 f"{self.folder}: there is no game to {'learn from' if split == 'train' else split}"
             )
-        return Part(*(np.concatenate([p[name] for p in parts]) for name in _ARRAYS))
+        return part_of(parts)
 
 
-_ARRAYS = ("lengths", "outcomes", "actions", "values")
+_OUTCOMES = {1: "first_wins", 0: "draws", -1: "second_wins", NO_RESULT: "unknown"}
 
 
-@dataclass
-class Part:
-    """Games as arrays, from which positions are drawn."""
-
-    lengths: NDArray[np.int32]  # [G]
-    outcomes: NDArray[np.int8]  # [G] player 0's
-    actions: NDArray[np.int16]  # [T]
-    values: NDArray[np.float16]  # [T] for the mover
-
-    def __post_init__(self) -> None:
-        self.starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]]).astype(np.int64)
-        self.game_of = np.repeat(np.arange(len(self.lengths), dtype=np.int32), self.lengths)
-
-    def __len__(self) -> int:
-        return len(self.actions)
-
-    def sample(self, game: Game, size: int, rng: np.random.Generator, *, skip: int = 0) -> Samples:
-        """Positions drawn uniformly from all but the first `skip` plies of each game, which books play.
-
-        Raises TengenError where no game is as long.
-        """
-        ends = np.cumsum(np.maximum(self.lengths - skip, 0))
-        if not ends[-1]:
-            raise TengenError(f"no game of the data set has more than {skip} plies")
-        drawn = rng.integers(ends[-1], size=size)
-        number = np.searchsorted(ends, drawn, side="right")
-        plies = (self.starts[number] + self.lengths[number] - (ends[number] - drawn)).astype(np.int64)
-        return self.at(game, plies)
-
-    def at(self, game: Game, plies: NDArray[np.int64]) -> Samples:
-        """The positions before plies [B], made by playing the games to there, all together."""
-        number = self.game_of[plies]
-        counts = plies - self.starts[number]
-        order = np.argsort(-counts, kind="stable")  # those with most moves first: a prefix is still playing
-        begins, ordered = self.starts[number][order], counts[order]
-        states = game.new_states(len(plies))
-        for ply in range(int(counts.max(initial=0))):
-            playing = int(np.searchsorted(-ordered, -ply))
-            game.step(states[:playing], self.actions[begins[:playing] + ply].astype(np.int32))
-        back = np.empty_like(states)
-        back[order] = states
-        observations = game.new_observation(len(plies))
-        game.observe(back, observations)
-        sign = np.where(back["to_play"] == 0, 1, -1).astype(np.int8)
-        return Samples(
-            observations,
-            self.actions[plies].astype(np.int32),
-            self.outcomes[number] * sign,
-            self.values[plies].astype(np.float32),
-        )
+def _arrays_of(games: Sequence[Recorded], *, is_go: bool) -> dict[str, NDArray[Any]]:
+    """The arrays of a shard."""
+    lengths = np.array([len(game.actions) for game in games], np.int32)
+    arrays: dict[str, NDArray[Any]] = {
+        "lengths": lengths,
+        "outcomes": np.array([game.outcome for game in games], np.int8),
+        "actions": np.concatenate([np.array(game.actions, np.int16) for game in games]),
+    }
+    if any(game.values for game in games):
+        values = np.full(int(lengths.sum()), UNKNOWN, np.float16)
+        begin = 0
+        for game in games:
+            values[begin : begin + len(game.values)] = game.values
+            begin += len(game.actions)
+        arrays["values"] = values
+    if is_go:
+        arrays |= {
+            "komi2": np.array([game.komi2 for game in games], np.int16),
+            "first": np.array([game.first for game in games], np.int8),
+            "ranks": np.array([game.ranks for game in games], np.int8),
+            "setup_lengths": np.array([len(game.setup) for game in games], np.int16),
+            "setup": np.array([stone for game in games for stone in game.setup], np.int16),
+        }
+    return arrays
 
 
 def _empty_counts() -> dict[str, int]:
-    return dict.fromkeys(("games", "plies", "valued", "first_wins", "draws", "second_wins"), 0)
+    return dict.fromkeys(("games", "plies", "valued", *_OUTCOMES.values()), 0)
 
 
 def _checksum(shards: Sequence[dict[str, Any]]) -> str:

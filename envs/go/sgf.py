@@ -24,6 +24,8 @@ __all__ = ["GoRecord", "read_sgf", "record_position", "split_sgf_collection", "w
 RULES_WRITTEN = {("positional", True): "Tromp-Taylor", ("situational", True): "New Zealand"}
 RULES_WRITTEN |= {("positional", False): "Chinese", ("situational", False): "AGA"}
 COLORS = {"B": 0, "W": 1}
+TEXTS = {"result": "RE", "black": "PB", "white": "PW", "rules": "RU"}
+TEXTS |= {"black_rank": "BR", "white_rank": "WR", "date": "DT"}
 
 
 @dataclass
@@ -40,6 +42,9 @@ class GoRecord:
     white: str = ""
     rules: str = ""
     handicap: int = 0
+    black_rank: str = ""
+    white_rank: str = ""
+    date: str = ""
     comments: dict[int, str] = field(default_factory=dict)  # number of moves before it -> comment
 
     @property
@@ -111,7 +116,7 @@ def read_sgf(data: bytes) -> GoRecord:
     record = GoRecord(size, setup=np.zeros(size * size, np.int8))
     record.komi = _number(root, "KM")
     record.handicap = int(_number(root, "HA") or 0)
-    for key, name in (("result", "RE"), ("black", "PB"), ("white", "PW"), ("rules", "RU")):
+    for key, name in TEXTS.items():
         setattr(record, key, _text(root, name, encoding))
     first = None
     for node in nodes:

@@ -6,7 +6,7 @@ first child everywhere, is read in one pass, and the rest is only looked through
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Protocol
 
 from tengen.errors import TengenError
 
@@ -20,11 +20,18 @@ CHUNK = 1 << 20
 MAX_GAME = 64 << 20  # bytes; a game of Go with all its variations is far smaller
 
 
-def split_sgf_collection(file: BinaryIO) -> Iterator[bytes]:
+class Readable(Protocol):
+    """Bytes, so many at a time."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def split_sgf_collection(file: Readable, max_game: int = MAX_GAME) -> Iterator[bytes]:
     """Each game of a file in turn, as bytes from "(" to ")"; memory stays at one game.
 
     What stands between games is skipped. A last game that is cut off comes as it is, and a file without a
-    game yields its beginning, so that the reader can say what is wrong with it.
+    game yields its beginning, so that the reader can say what is wrong with it. Raises TengenError for a
+    game of more than `max_game` bytes.
     """
     head = buffer = file.read(CHUNK)
     found, ended = False, not head
@@ -39,8 +46,8 @@ def split_sgf_collection(file: BinaryIO) -> Iterator[bytes]:
             at = end
         # Without an open game nothing is kept but what may be the beginning of "( ;".
         buffer = buffer[start.start() :] if start else buffer[max(at, len(buffer) - 64) :]
-        if len(buffer) > MAX_GAME:
-            raise TengenError(f"SGF: a game has more than {MAX_GAME >> 20} MiB; its brackets do not match")
+        if len(buffer) > max_game:
+            raise TengenError(f"SGF: a game has more than {max_game >> 20} MiB; its brackets do not match")
         chunk = file.read(CHUNK)
         ended = not chunk
         if ended and start:

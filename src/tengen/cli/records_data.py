@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from tengen.cli import records_wanted
 from tengen.errors import TengenError
 
 
@@ -12,11 +13,14 @@ def add_actions(actions: Any) -> None:
     take = actions.add_parser(
         "import",
         help="make a data set of games, for networks to learn from",
-        description="Replay the games of SGF, PDN or PGN files by our rules and keep moves, results and "
-        "values (PGN's [%%eval]) in a folder with a manifest. Each game is kept once; which games are to "
+        description="Replay the games of SGF, PDN or PGN files, or of TOM's lines (id, tab, ;B[jj]...), "
+        "by our rules and keep moves, results and values (PGN's [%%eval]) in a folder with a manifest. Tar, "
+        "zip, gzip and zstandard archives are read as they are. Each game is kept once; which games are to "
         "test on is decided by a hash of their moves. What is left out is counted, with the reasons.",
     )
-    take.add_argument("files", metavar="FILE", nargs="+", help="a .sgf, .pdn or .pgn file, also .pgn.gz ...")
+    take.add_argument(
+        "files", metavar="FILE", nargs="+", help="a .sgf, .pdn or .pgn file, or an archive: .tar.gz, .zip ..."
+    )
     take.add_argument("--out", metavar="DIR", required=True, help="the data set, a folder that is not there")
     take.add_argument("--game", metavar="GAME", default="chess", help="whose games they are (default chess)")
     take.add_argument(
@@ -24,6 +28,10 @@ def add_actions(actions: Any) -> None:
     )
     take.add_argument(
         "--shortest", metavar="N", type=int, default=10, help="leave shorter games out (default 10 plies)"
+    )
+    records_wanted.add_arguments(take)
+    take.add_argument(
+        "--processes", metavar="N", type=int, default=0, help="that replay games (default 0: one a core)"
     )
     take.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
@@ -73,20 +81,23 @@ def _import(args: argparse.Namespace) -> int:
     from tengen.console import Progress, emit_json, table
     from tengen.envs.registry import make_game
     from tengen.league.record_import import import_file
+    from tengen.machine import usable_cores
     from tengen.selfplay.records import DatasetWriter
 
     if not 0 <= args.test < 1:
         raise TengenError(f"--test {args.test:g} is out of range; it must be from 0 to less than 1")
-    if args.shortest < 1:
-        raise TengenError(f"--shortest {args.shortest} is out of range; it must be 1 or more")
+    if not 0 <= args.processes <= 256:
+        raise TengenError(f"--processes {args.processes} is out of range; it must be from 0 to 256")
+    filters = records_wanted.filters_of(args)
     for file in args.files:
         if not Path(file).is_file():
             raise TengenError(f"{file} is no file; expected SGF, PDN or PGN games")
+    processes = args.processes or usable_cores()
     writer = DatasetWriter(Path(args.out), make_game(args.game), test=args.test)
     try:
         with Progress("importing", unit="games") as progress:
             for file in args.files:
-                for source in import_file(writer, Path(file), shortest=args.shortest):
+                for source in import_file(writer, Path(file), filters, processes=processes):
                     progress.advance(note=source.name)
         manifest = writer.close()
     except BaseException:
@@ -94,6 +105,9 @@ def _import(args: argparse.Namespace) -> int:
         raise
     rows = [[s.name, s.games, s.kept, s.doubles, s.left_out, _reasons(s.reasons)] for s in writer.sources]
     table(["file", "games", "kept", "doubles", "left out", "why"], rows)
+    for source in writer.sources:
+        for example in source.examples[:3]:
+            print(f"{source.name}: {example}")
     _show_parts(args.out, manifest)
     if args.json:
         emit_json(manifest)
@@ -166,43 +180,39 @@ def _stats(args: argparse.Namespace) -> int:
 
 def _file_stats(path: Path) -> dict[str, int]:
     """Counts of a file by what its games say of themselves; nothing is replayed."""
-    from tengen.league.records import open_records
+    from tengen.league.record_import import pieces
+    from tengen.selfplay.records import Source
 
     names = ("games", "faulty", "first_wins", "draws", "second_wins", "unknown", "turns", "valued")
     counts = dict.fromkeys(names, 0)
     outcomes = {"1-0": "first_wins", "0-1": "second_wins", "1/2-1/2": "draws"}
-    with open_records(path) as (form, stream):
-        for fault, turns, outcome, valued in _headlines(form, stream):
-            counts["games"] += 1
-            counts["faulty"] += fault
-            counts["turns"] += turns
-            counts["valued"] += valued
-            counts[outcomes.get(outcome, "unknown")] += 1
+    for piece in pieces(path, "", Source(path.name)):
+        fault, turns, outcome, valued = _headline(piece.form, piece.game)
+        counts["games"] += 1
+        counts["faulty"] += fault
+        counts["turns"] += turns
+        counts["valued"] += valued
+        counts[outcomes.get(outcome, "unknown")] += 1
     return counts
 
 
-def _headlines(form: str, stream: Any) -> Any:
-    """(Is faulty, turns, result as PGN has it, has values) of every game."""
-    if form == "sgf":
-        from tengen.envs.go.sgf import read_sgf, split_sgf_collection
+def _headline(form: str, game: Any) -> tuple[bool, int, str, bool]:
+    """(Is faulty, turns, result as PGN has it, has values) of a game."""
+    if not form:
+        return True, 0, "*", False
+    if form in ("sgf", "tom"):
+        from tengen.league.go_import import read_record
 
-        for data in split_sgf_collection(stream):
-            try:
-                record = read_sgf(data)
-            except TengenError:
-                yield True, 0, "*", False
-                continue
-            word = record.result.strip().upper()
-            outcome = (
-                "1/2-1/2" if word in ("0", "DRAW", "JIGO") else {"B+": "1-0", "W+": "0-1"}.get(word[:2], "*")
-            )
-            yield False, len(record.actions), outcome, False
-        return
-    from tengen.envs.checkers.pdn import iter_pdn
-    from tengen.envs.chess.pgn import iter_pgn
-
-    for game in iter_pgn(stream) if form == "pgn" else iter_pdn(stream):
-        yield game.fault is not None, len(game.turns), game.result, bool(game.notes)
+        try:
+            record = read_record(form, game)
+        except TengenError:
+            return True, 0, "*", False
+        word = record.result.strip().upper()
+        outcome = (
+            "1/2-1/2" if word in ("0", "DRAW", "JIGO") else {"B+": "1-0", "W+": "0-1"}.get(word[:2], "*")
+        )
+        return False, len(record.actions), outcome, False
+    return game.fault is not None, len(game.turns), game.result, bool(game.notes)
 
 
 def _generate(args: argparse.Namespace) -> int:
