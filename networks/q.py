@@ -119,7 +119,7 @@ def start_by_he(network: QNetwork) -> None:
     """
     modules = list(network.head.modules())
     hidden = [module.linear for module in modules if isinstance(module, Hidden)]
-    linear = [module for module in modules if type(module) in (nn.Linear, NoisyLinear)]
+    linear = [module for module in modules if isinstance(module, nn.Linear | NoisyLinear)]
     outputs = [module for module in linear if module not in hidden]
     for layer in [*network.torso.modules(), *hidden]:
         if isinstance(layer, nn.Conv2d | nn.Linear | NoisyLinear):

@@ -64,7 +64,7 @@ class Progress:
     ) -> None:
         """`done` of `total` units are behind us already (a resumed run); the rate counts new ones only.
 
-        share: of all the work that is behind us, where `update` tells it since `total` may not be what ends it.
+        share: of all the work that is behind us, where `update` tells it: `total` may not be what ends it.
         """
         self.title, self.total, self.unit = title, total, unit
         self.done = self._first = done
