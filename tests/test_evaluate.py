@@ -234,9 +234,15 @@ def test_a_damaged_configuration_is_one_sentence(run_folder, tmp_path):
     broken.mkdir()
     for file in (run_folder / "best").iterdir():
         (broken / file.name).write_bytes(file.read_bytes())
-    (tmp_path / "run" / "config.yaml").write_text("worlds: {stack: many}")
-    with pytest.raises(TengenError, match=r"config.yaml: does not say which worlds it was for"):
-        worlds_config(f"dqn:{broken}")
+    for damage, sentence in {
+        "worlds: {stack: many}": r"config.yaml: worlds: stack: .*many",
+        "worlds: {frame_skip: 99}": r"config.yaml: worlds: frame_skip: 99 is out of range",
+        "worlds: [1, 2]": r"config.yaml: does not say which worlds it was for",
+        "just words": r"config.yaml: does not say which worlds it was for",
+    }.items():
+        (tmp_path / "run" / "config.yaml").write_text(damage)
+        with pytest.raises(TengenError, match=sentence):
+            worlds_config(f"dqn:{broken}")
 
 
 def test_the_command_says_what_its_json_says(capsys):

@@ -7,8 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 import yaml
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from tengen.agents.registry import AgentSpec, number_option, parse_agent
+from tengen.config_faults import describe
 from tengen.envs.worlds import Observations, WorldSpec
 from tengen.envs.worlds_config import WorldsConfig
 from tengen.errors import TengenError
@@ -113,8 +115,13 @@ def _learned_in(checkpoint: Path) -> WorldsConfig | None:
     for folder in (checkpoint, checkpoint.parent, checkpoint.parent.parent):
         file = folder / CONFIG
         if file.is_file():
+            worlds: Any = {}
             try:
-                return WorldsConfig(**yaml.safe_load(file.read_text("utf-8")).get("worlds") or {})
+                worlds = yaml.safe_load(file.read_text("utf-8")).get("worlds") or {}
+                return WorldsConfig(**worlds)
+            except ValidationError as error:
+                sentence = describe(error, WorldsConfig, worlds, f"{file}: worlds", ())
+                raise TengenError(sentence) from None
             except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
                 reason = str(error).splitlines()[0]
                 raise TengenError(f"{file}: does not say which worlds it was for ({reason})") from None
