@@ -258,6 +258,7 @@ AGENT_KINDS = {
             {
                 "eval": "material, or hand for a hand-written count (material)",
                 "king": "what a king is worth in men, with material (1.3)",
+                "tablebase": "endgame database of checkers, a file of 'tengen tablebase checkers' (none)",
             }
             | MINIMAX_OPTIONS,
             _make_minimax,

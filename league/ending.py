@@ -6,8 +6,10 @@ from typing import Any, Literal
 import numpy as np
 
 from tengen.agents.base import Agent
+from tengen.envs.checkers.tablebase import tablebase_for
 from tengen.envs.game import Game, Ints, States
 from tengen.league.syzygy import syzygy_tables
+from tengen.league.tablebase import tablebase_endings
 from tengen.league.tournament_config import AdjudicationConfig, TimeConfig
 
 TIME = "time"  # the reason where a clock ran out
@@ -167,6 +169,10 @@ class Watch:
         if adjudication.syzygy and game.family == "chess":
             tables = syzygy_tables(adjudication.syzygy)
             for slot, (outcome, result) in tables.outcomes(game, states, slots).items():
+                endings.setdefault(slot, Ending(outcome, result, "tablebase"))
+        if adjudication.tablebase and game.family == "checkers":
+            known = tablebase_for(game, adjudication.tablebase, "adjudication.tablebase")
+            for slot, (outcome, result) in tablebase_endings(known, game, states, slots).items():
                 endings.setdefault(slot, Ending(outcome, result, "tablebase"))
         if adjudication.max_plies:
             for place in np.flatnonzero(states["ply"] >= adjudication.max_plies):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tengen.agents.base import Agent
 from tengen.agents.registry import make_agent, parse_agent
+from tengen.envs.checkers.tablebase import tablebase_for
 from tengen.envs.game import Game
 from tengen.envs.registry import make_game
 from tengen.errors import TengenError
@@ -60,6 +61,8 @@ class Tournament:
                     f"adjudication.syzygy: Syzygy's tables are for chess, not for {self.game.name}"
                 )
             syzygy_tables(config.adjudication.syzygy)
+        if config.adjudication.tablebase:
+            tablebase_for(self.game, config.adjudication.tablebase, "adjudication.tablebase")
         self.openings = self._openings()
         self.matches: list[Match] = []  # of all rounds so far
         self.rounds: list[Round] = []

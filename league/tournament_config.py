@@ -68,11 +68,19 @@ class AdjudicationConfig(ConfigModel):
     """No sooner than at this ply."""
     syzygy: str = ""
     """Folder with Syzygy's tables, by which a game of chess ends as soon as so few pieces are left."""
+    tablebase: str = ""
+    """File of `tengen tablebase checkers`, by which a game of checkers ends once it knows the outcome."""
     referee: str = ""
     """GTP engine that says which stones are dead once both have passed in Go, such as gtp:gnugo."""
 
 
-LATER = {"draw", "draw_plies", "draw_from", "syzygy"}  # adjudications that events had none of at first
+LATER = {
+    "draw",
+    "draw_plies",
+    "draw_from",
+    "syzygy",
+    "tablebase",
+}  # adjudications that events had none of at first
 
 
 class SprtConfig(ConfigModel):

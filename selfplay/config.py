@@ -44,6 +44,8 @@ class RolloutsConfig(ActorsConfig):
     """Recorded positions between two updates of the acting weights."""
     max_plies: Annotated[int, Field(ge=0)] = 0
     """Games longer than this count as draws; 0 leaves the end to the rules."""
+    tablebase: str = ""
+    """File of `tengen tablebase checkers`: a game of checkers ends, scored, once it knows the outcome."""
     opening_plies: Annotated[int, Field(ge=0)] = 9
     """Each game begins with 0 to so many moves sampled from the bare policy, not recorded, for variety."""
     temperature: Annotated[float, Field(ge=0)] = 1.0

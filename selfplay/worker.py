@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from tengen.agents.mcts.evaluators import NetworkLeaves, ObservationEvaluator
 from tengen.agents.mcts.search import Search
+from tengen.envs.checkers.tablebase import Tablebase, tablebase_for
 from tengen.envs.game import Game, States
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.games import Games
 from tengen.selfplay.opponents import SharedLeaves
 
+NOT_KNOWN = -128  # in place of an outcome
 LONGEST = 2048  # plies a slot has room for where neither rules nor configuration say less
 
 
@@ -43,6 +45,10 @@ class SelfPlayWorker:
         self.states = game.new_states(slots)
         self._words = self.states.view(np.uint64).reshape(slots, -1)  # the same memory, quicker to copy
         self._plies = np.zeros(slots, np.int32)
+        self._tablebase: Tablebase | None = None
+        if config.rollouts.tablebase:
+            self._tablebase = tablebase_for(game, config.rollouts.tablebase, "rollouts.tablebase")
+        self._truth = np.full(slots, NOT_KNOWN, np.int8)  # player 0's outcome by the endgame database
         self._openings = np.zeros(slots, np.int32)  # plies still to be sampled from the bare policy
         self._is_full = np.zeros(slots, np.bool_)  # whether the present search is recorded
         self._hopeless = np.zeros((slots, 2), np.int32)  # own full searches in a row below the threshold
@@ -158,8 +164,9 @@ class SelfPlayWorker:
         self._words[done] = after.view(np.uint64).reshape(len(done), -1)
         self._plies[done] += 1
         self._openings[done] = np.maximum(0, self._openings[done] - 1)
-        resigned &= ~after["terminal"]  # a last move may prove the pessimist wrong
-        over = after["terminal"] | resigned | (self._plies[done] >= self.max_plies)
+        known = after["terminal"] | self._look_up(done, after)
+        resigned &= ~known  # a last move may prove the pessimist wrong
+        over = known | resigned | (self._plies[done] >= self.max_plies)
         if over.any():
             finished.append(self._harvest(done[over], resigned[over]))
             self._begin(done[over])
@@ -231,6 +238,14 @@ class SelfPlayWorker:
         self._gave_up[done[first]] = side[first]
         return np.asarray(gives_up & ~self._plays_on[done])
 
+    def _look_up(self, done: NDArray[np.int32], after: States) -> NDArray[np.bool_]:
+        """Which of the slots' new states [B] the endgame database decides; their outcomes are kept."""
+        if self._tablebase is None:
+            return np.zeros(len(done), np.bool_)
+        decided, outcomes = self._tablebase.results(after)
+        self._truth[done] = np.where(decided, outcomes, NOT_KNOWN)
+        return decided
+
     def _harvest(self, slots: NDArray[np.int32], resigned: NDArray[np.bool_]) -> Games:
         """The games in the slots, which are over."""
         states = self.states[slots]
@@ -239,14 +254,17 @@ class SelfPlayWorker:
         returns = np.zeros((count, 2), np.float32)
         self.game.returns(states, returns)
         last = self._to_play[slots, lengths - 1]
-        results = np.where(resigned, np.where(last == 0, -1.0, 1.0), returns[:, 0]).astype(np.float32)
+        truth = self._truth[slots]
+        known = states["terminal"] | (truth != NOT_KNOWN)
+        results = np.where(truth != NOT_KNOWN, truth, returns[:, 0])
+        results = np.where(resigned, np.where(last == 0, -1.0, 1.0), results).astype(np.float32)
         is_scored = states["terminal"] & ~resigned
         ownership = np.zeros((count, points), np.int8)
         scores = np.zeros(count, np.float32)
         if points:
             self.game.ownership(states, ownership)
             self.game.score(states, scores)
-        self._judge_resignations(slots[states["terminal"]], results[states["terminal"]])
+        self._judge_resignations(slots[known], results[known])
         if self._league_slots:
             self._score(slots, results)
         kept = np.arange(self.max_plies) < lengths[:, None]  # [G, max_plies]

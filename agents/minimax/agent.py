@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from tengen.agents.minimax.frames import FAR
 from tengen.agents.minimax.searcher import Limits, Searcher, default_params
 from tengen.agents.timing import seconds_to_think
 from tengen.envs.game import Game, Ints, States
+
+if TYPE_CHECKING:
+    from tengen.envs.checkers.tablebase import Tablebase
 
 NO_PLAN = (np.uint64(0), -1, ())
 
@@ -29,6 +33,7 @@ class MinimaxAgent(Agent):
         params: NDArray[np.float32] | None = None,
         table_bits: int = 16,
         scale: float = 3000.0,
+        tablebase: "Tablebase | None" = None,
     ) -> None:
         """scale: the evaluation at which a position is thought three quarters won, for `last_values`."""
         self.name = name
@@ -39,7 +44,7 @@ class MinimaxAgent(Agent):
         self.nodes = 0  # searched in all
         self.stop: Callable[[], bool] | None = None  # asked while it searches: whether to end early
         self._seed = seed
-        self._searcher = Searcher(game, evaluation, table_bits=table_bits)
+        self._searcher = Searcher(game, evaluation, table_bits=table_bits, tablebase=tablebase)
         self._plans: dict[int, tuple[np.uint64, int, tuple[int, ...]]] = {}
         self._seconds: dict[int, float] = {}  # that the next search of a board may take
 

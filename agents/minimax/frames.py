@@ -51,7 +51,7 @@ class Stack(NamedTuple):
     cache: NDArray[np.uint64]  # [C, 2] key; evaluation
     salts: NDArray[np.uint64]  # [2] mixed into the keys of the table and of the cache
     registers: NDArray[np.int64]  # [11]
-    scratch: NDArray[np.float32]  # for evaluations
+    scratch: NDArray[np.float32]  # for evaluations; one that probes an endgame database finds its bytes here
 
 
 @leaf_kernel
@@ -60,7 +60,12 @@ def whole(word: np.uint64) -> int:
     return np.int64(word)  # type: ignore[return-value]
 
 
-def new_stack(table_bits: int, cache_bits: int = 14, history: int = 128) -> Stack:
+def new_stack(
+    table_bits: int,
+    cache_bits: int = 14,
+    history: int = 128,
+    scratch: NDArray[np.float32] | None = None,
+) -> Stack:
     """A stack with a table of 2**table_bits entries and room for so many earlier positions."""
     return Stack(
         words=np.zeros((PLIES, WORDS), np.uint64),
@@ -77,5 +82,5 @@ def new_stack(table_bits: int, cache_bits: int = 14, history: int = 128) -> Stac
         cache=np.zeros((1 << cache_bits, 2), np.uint64),
         salts=np.zeros(2, np.uint64),
         registers=np.zeros(11, np.int64),
-        scratch=np.zeros(512, np.float32),
+        scratch=np.zeros(512, np.float32) if scratch is None else scratch,
     )

@@ -35,6 +35,12 @@ def minimax_agent(spec: "AgentSpec", game: Game, seed: int) -> Agent:
     """The agent that `minimax?...` names. Raises TengenError."""
     from tengen.agents.registry import number_option
 
+    path = spec.options.get("tablebase", "")
+    tablebase = None
+    if path:
+        from tengen.envs.checkers.tablebase import tablebase_for
+
+        tablebase = tablebase_for(game, path, f"agent '{spec.text}': tablebase")
     if game.family == "chess":
         from tengen.agents.minimax.chess import chess_agent
 
@@ -53,7 +59,16 @@ def minimax_agent(spec: "AgentSpec", game: Game, seed: int) -> Agent:
         params = np.array([number_option(spec, "king", 1.3, 0.0, 100.0)], np.float32)
     limits = limits_of(spec)
     bits = 20 if limits.nodes or limits.seconds or limits.depth > 8 else 16
-    return MinimaxAgent(spec.text, game, evaluation, limits, seed=seed, params=params, table_bits=bits)
+    return MinimaxAgent(
+        spec.text,
+        game,
+        evaluation,
+        limits,
+        seed=seed,
+        params=params,
+        table_bits=bits,
+        tablebase=tablebase,
+    )
 
 
 def evolved_agent(spec: "AgentSpec", game: Game, seed: int) -> Agent:

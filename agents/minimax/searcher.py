@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,9 @@ from tengen.envs.rng import GOLDEN, MIX1, MIX2
 from tengen.errors import TengenError
 from tengen.words import did_you_mean
 
+if TYPE_CHECKING:
+    from tengen.envs.checkers.tablebase import Tablebase
+
 MAX_DEPTH = 60
 SLICE = 20_000  # nodes between two looks at the clock, at most
 LEAST = 200  # and at least, near the end of the time
@@ -59,6 +62,7 @@ class Evaluation(NamedTuple):
 
 _CHECKERS, _CONNECT4 = "tengen.agents.minimax.checkers_eval", "tengen.agents.minimax.connect4"
 _NETS = "tengen.agents.minimax.blondie"
+_PROBES = "tengen.agents.minimax.checkers_tablebase"  # evaluations by the same names, after the database
 EVALUATIONS_OF: dict[str, dict[str, Evaluation]] = {
     "checkers": {
         "material": Evaluation(_CHECKERS, "by_material", "MATERIAL_WEIGHTS"),
@@ -132,15 +136,16 @@ def scaled_params(game: Game, weights: NDArray[np.floating]) -> NDArray[np.float
 
 
 @lru_cache(maxsize=64)
-def kernel_for(family: str, evaluation: str) -> Kernel:
-    """The search compiled for a game and an evaluation."""
+def kernel_for(family: str, evaluation: str, probes: bool = False) -> Kernel:
+    """The search compiled for a game and an evaluation; probes: that asks an endgame database first."""
     game, part = moves_of(family), EVALUATIONS_OF[family][evaluation]
     parts: dict[str, Any] = {
         name: getattr(game, name) for name in ("status", "generate", "make", "record_key", "QUIET_LIMIT")
     }
-    parts["evaluate"] = getattr(importlib.import_module(part.module), part.function)
+    module = _PROBES if probes else part.module
+    parts["evaluate"] = getattr(importlib.import_module(module), part.function)
     parts["CACHED"] = part.cached
-    return specialise(f"{family}.{evaluation}", parts)
+    return specialise(f"{family}.{evaluation}{'.tablebase' * probes}", parts)
 
 
 @lru_cache(maxsize=16)
@@ -163,15 +168,23 @@ def _scattered(key: int) -> NDArray[np.int64]:
 class Searcher:
     """Searches positions of one game by one evaluation. Not for two threads at once; makes its own memory."""
 
-    def __init__(self, game: Game, evaluation: str, *, table_bits: int = 16) -> None:
+    def __init__(
+        self,
+        game: Game,
+        evaluation: str,
+        *,
+        table_bits: int = 16,
+        tablebase: "Tablebase | None" = None,
+    ) -> None:
+        """tablebase: of checkers, asked before `evaluation`, which is material or hand."""
         default_params(game, evaluation)
         self.game = game
         self.evaluation = evaluation
         self.stop: Callable[[], bool] | None = None  # asked at every look at the clock: whether to end early
-        self.stack = new_stack(table_bits)
+        self.stack = new_stack(table_bits, scratch=None if tablebase is None else tablebase.as_floats())
         self._pace = 0.0  # nodes a second, as the last slice went
         self._moves = moves_of(game.family)
-        self._kernel = kernel_for(game.family, evaluation)
+        self._kernel = kernel_for(game.family, evaluation, tablebase is not None)
 
     def find(
         self,

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tengen.envs.checkers.bitboards import NONE, popcount
-from tengen.envs.checkers.rules import JUMPER, KINGS
+from tengen.envs.checkers.rules import DRAW_PLIES, JUMPER, KINGS
 from tengen.envs.checkers.tablebase.build import DRAW, HOLE
 from tengen.envs.checkers.tablebase.indexing import CLASSES, MOST, STARTS, Material, first_of, number_of
-from tengen.envs.game import States
+from tengen.envs.game import Game, States
 from tengen.envs.jit import kernel
 from tengen.errors import TengenError
 from tengen.files import atomic_write_bytes, read_fault
@@ -69,6 +69,23 @@ class Tablebase:
         decided = known & (depths != DRAW)
         values = np.where(decided, np.where(depths % 2 == 1, 1, -1), 0).astype(np.int8)
         return Probed(known, values, np.where(decided, depths, -1).astype(np.int16))
+
+    def as_floats(self) -> NDArray[np.float32]:
+        """A copy of the depths as 32-bit words, for kernels that take floats; holes fill the last one."""
+        filled = np.full(-(-len(self.depths) // 4) * 4, HOLE, np.uint8)
+        filled[: len(self.depths)] = self.depths
+        return filled.view(np.float32)
+
+    def results(self, states: States) -> tuple[NDArray[np.bool_], NDArray[np.int8]]:
+        """Which games in states [B] it can end, and player 0's outcome [B] of those.
+
+        A win counts only where it is reached before 80 quiet turns are over, however quiet the way to it is.
+        A third repetition on that way would have to be of a position that the game has seen twice before.
+        """
+        found = self.probe(states)
+        in_time = found.distances + states["quiet"] <= DRAW_PLIES
+        decided = found.known & ~states["terminal"] & ((found.values == 0) | in_time)
+        return decided, np.where(states["to_play"] == 0, found.values, -found.values).astype(np.int8)
 
     def counts(self) -> list[tuple[Material, int, int, int, int]]:
         """By class: positions won, drawn and lost for the side to move, and the greatest distance."""
@@ -144,7 +161,16 @@ def _unpacked(body: bytes, count: int, quarter: int) -> NDArray[np.uint8]:
     return depths
 
 
+def tablebase_for(game: Game, path: str, key: str) -> Tablebase:
+    """The database of a file, read once; key: what names it, for the error.
+
+    Raises TengenError for other games than checkers, and as `read_tablebase` does.
+    """
+    if game.family != "checkers":
+        raise TengenError(f"{key}: the endgame database is of checkers, not of {game.name}")
+    return _kept(path)
+
+
 @lru_cache(maxsize=4)
-def tablebase_of(path: str) -> Tablebase:
-    """The database of a file, read once. Raises TengenError as `read_tablebase` does."""
+def _kept(path: str) -> Tablebase:
     return read_tablebase(path)
