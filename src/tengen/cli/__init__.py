@@ -27,7 +27,7 @@ COMMANDS = {
     "uci": "be a chess engine for other programs (UCI)",
     "watch": "watch an agent play a world such as atari/Pong",
     "records": "check, import, count and generate games as SGF, PDN or PGN",
-    "tablebase": "solve endgames of checkers, probe them, measure agents by them",
+    "tablebase": "solve endgames of checkers and probe them",
     "games": "list the games",
     "agents": "explain how agents are named",
     "perft": "count the move sequences of each length",

@@ -13,7 +13,7 @@ def add_parser(subparsers: Any) -> None:
     """Register the command."""
     parser = subparsers.add_parser(
         "tablebase",
-        help="solve endgames of checkers, probe them, measure agents by them",
+        help="solve endgames of checkers and probe them",
         description="The endgame database of checkers: every position of few pieces, won, drawn or lost, and "
         "in how many turns. Repetition and the 80-turn rule are left aside.",
     )
