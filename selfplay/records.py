@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from tengen.envs.game import Game
-from tengen.envs.go.recorded import NO_KOMI
+from tengen.envs.go.recorded import NO_KOMI, NO_RANK
 from tengen.errors import TengenError
 from tengen.files import atomic_write_bytes, atomic_write_text, fsync_folder, read_fault
 from tengen.selfplay.recorded_positions import UNKNOWN, Part, part_of
@@ -31,7 +31,6 @@ MANIFEST = "manifest.json"
 SPLITS = ("train", "test")
 SHARD_GAMES = 20_000
 NO_RESULT = 2  # an outcome that nobody wrote down
-NO_RANK = -128
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tengen.envs.game import Bools, Floats, Game, Ints, States
-from tengen.envs.go import batch, features, playout, scoring, text
+from tengen.envs.go import batch, playout, scoring, text
 from tengen.envs.go.board import address
+from tengen.envs.go.feature_sets import FEATURE_SETS
 from tengen.envs.go.layout import LEGAL, OCCUPIED, REPEATS, RULE_NAMES, SUICIDAL, go_dtype
-from tengen.envs.go.options import check_options, handicap_points
+from tengen.envs.go.options import DEFAULT_FEATURES, check_options, handicap_points
 from tengen.envs.go.symmetry import square_symmetries
 from tengen.errors import IllegalMove, TengenError
 
@@ -34,6 +35,7 @@ class Go(Game):
         suicide: bool | str = False,
         handicap: int | str = 0,
         cap: int | str | None = None,
+        features: str = DEFAULT_FEATURES,
     ) -> None:
         """A game; values may be words, as `make_game` passes them.
 
@@ -45,9 +47,10 @@ class Go(Game):
         suicide: whether a move may take its own chain off the board.
         handicap: stones on the standard points, White to begin; 1 means none and Black's first move.
         cap: plies after which the game is counted as it stands.
+        features: the planes that a network sees, one of FEATURE_NAMES; states are the same for all.
         Raises TengenError for a value that is not allowed.
         """
-        self.options = options = check_options(size, komi, rules, suicide, handicap, cap)
+        self.options = options = check_options(size, komi, rules, suicide, handicap, cap, features)
         self.name = options.name
         self.size, self.komi, self.rules = options.size, options.komi, options.rules
         self.suicide, self.handicap, self.max_plies = options.suicide, options.handicap, options.cap
@@ -55,7 +58,7 @@ class Go(Game):
         points = self.size * self.size
         self.pass_action = points
         self.num_actions = points + 1
-        self.planes = features.PLANES
+        self.planes, self._observe = FEATURE_SETS[options.features]
         self.obs_shape = (len(self.planes), self.size, self.size)
         self.policy_planes, self.policy_extra = 1, 1
         self.policy_index = np.arange(self.num_actions, dtype=np.int64)
@@ -68,7 +71,7 @@ class Go(Game):
 
     def __reduce__(self) -> tuple[Any, ...]:
         o = self.options
-        return type(self), (o.size, o.komi, o.rules, o.suicide, o.handicap, o.cap)
+        return type(self), (o.size, o.komi, o.rules, o.suicide, o.handicap, o.cap, o.features)
 
     # --- batched rules -----------------------------------------------------------------------------------
 
@@ -98,7 +101,7 @@ class Go(Game):
         last = out.transpose(0, 2, 3, 1)  # [B, H, W, C]
         direct = last.flags.c_contiguous
         flat = last if direct else np.empty(last.shape, np.float32)
-        features.observe_batch(_readable(states), flat.reshape(len(out), self.size**2, len(self.planes)))
+        self._observe(_readable(states), flat.reshape(len(out), self.size**2, len(self.planes)))
         if not direct:
             last[...] = flat
 

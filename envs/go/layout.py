@@ -27,6 +27,8 @@ CAP = 15
 RECENT = 16  # the action of ply i stands at RECENT + i % 8, NO_MOVE where it is unknown
 HISTORY_LENGTH = 24
 HISTORY_START = 25  # index into longs
+BLACK_RANK = 26  # of records of people, 0 where it is unknown; only features read it
+WHITE_RANK = 27
 POINTS = 32  # address of cell 0
 
 HASH = 1  # in longs
@@ -76,7 +78,8 @@ def go_dtype(size: int, cap: int) -> np.dtype[np.void]:
             ("recent", "u2", (8,)),
             ("history_length", "i2"),
             ("history_start", "i2"),
-            ("spare", "u2", (6,)),
+            ("ranks", "u2", (2,)),
+            ("spare", "u2", (4,)),
             ("points", "u2", (cells(size), CELL)),
             ("history", "u8", (cap + 1,)),  # hashes of all positions so far, as the repetition rule sees them
         ],

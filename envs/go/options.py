@@ -11,6 +11,9 @@ from tengen.errors import TengenError
 DEFAULT_KOMI = 7.0
 PLAIN_SIZES = (5, 7, 9, 13, 19)
 MAX_CAP = 10_000
+#: Sets of input planes, ours first; see feature_sets.py.
+FEATURE_NAMES = ("tengen", "clark-storkey", "maddison36", "alphago48", "alphago49")
+DEFAULT_FEATURES = FEATURE_NAMES[0]
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class GoOptions:
     suicide: bool
     handicap: int
     cap: int
+    features: str = DEFAULT_FEATURES
 
     @property
     def name(self) -> str:
@@ -38,6 +42,8 @@ class GoOptions:
             parts.append(f"handicap={self.handicap}")
         if self.cap != default_cap(self.size):
             parts.append(f"cap={self.cap}")
+        if self.features != DEFAULT_FEATURES:
+            parts.append(f"features={self.features}")
         if not parts and self.size in PLAIN_SIZES:
             return f"go{self.size}"
         return ",".join([f"go:size={self.size}", *parts])
@@ -73,7 +79,13 @@ def handicap_points(size: int, stones: int) -> list[tuple[int, int]]:
 
 
 def check_options(
-    size: object, komi: object, rules: object, suicide: object, handicap: object, cap: object
+    size: object,
+    komi: object,
+    rules: object,
+    suicide: object,
+    handicap: object,
+    cap: object,
+    features: object = DEFAULT_FEATURES,
 ) -> GoOptions:
     """Options from values or words. Raises TengenError naming the option, its value and what is allowed."""
     lines = _whole("size", size, 2, MAX_SIZE)
@@ -81,6 +93,9 @@ def check_options(
     rule = str(rules).strip().lower()
     if rule not in RULE_NAMES:
         raise TengenError(f"go: rules '{rules}' are unknown; allowed: {', '.join(RULE_NAMES)}")
+    planes = str(features).strip().lower()
+    if planes not in FEATURE_NAMES:
+        raise TengenError(f"go: features '{features}' are unknown; allowed: {', '.join(FEATURE_NAMES)}")
     stones = _whole("handicap", handicap, 0, 9)
     if stones > max(max_handicap(lines), 1):
         raise TengenError(
@@ -94,6 +109,7 @@ def check_options(
         suicide=_truth("suicide", suicide),
         handicap=stones,
         cap=default_cap(lines) if cap is None else _whole("cap", cap, 2, MAX_CAP),
+        features=planes,
     )
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tengen.envs.game import Ints, States
 from tengen.envs.go.board import address, clear, place, play_pass, play_stone
+from tengen.envs.go.feature_sets import RANK_BASE
 from tengen.envs.go.game import Go
 from tengen.envs.go.layout import (
     BLACK,
@@ -25,6 +26,7 @@ from tengen.envs.go.words import Raw, at, put
 from tengen.envs.jit import leaf_kernel
 
 NO_KOMI = -32768
+NO_RANK = -128
 
 
 @dataclass
@@ -55,6 +57,11 @@ def blank_states(game: Go, komi2: NDArray[np.int16]) -> States:
     return states
 
 
+def rank_words(ranks: NDArray[np.int8]) -> NDArray[np.uint16]:
+    """Ranks as states keep them."""
+    return np.where(ranks == NO_RANK, 0, ranks.astype(np.int16) + RANK_BASE).astype(np.uint16)
+
+
 def play_to(
     game: Go,
     starts: Starts,
@@ -68,6 +75,7 @@ def play_to(
     Moves must be legal; passes do not end a game here, so that it can be seen as it went on.
     """
     states = blank_states(game, starts.komi2[number])
+    states["ranks"] = rank_words(starts.ranks[number])
     _play_batch(
         states.view(np.uint8).reshape(len(states), -1),
         starts.setup,
