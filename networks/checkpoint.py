@@ -8,9 +8,11 @@ import pydantic
 
 from tengen.errors import TengenError
 from tengen.networks.checkpoint_files import read_state, with_weights, write_checkpoint
-from tengen.networks.heads import PolicyValueNet
+from tengen.networks.heads import BoardNetwork
 from tengen.networks.paths import STATE, find_checkpoint
 from tengen.networks.spec import HasShapes, NetworkConfig, NetworkSpec, spec_for
+from tengen.networks.stack import make_network
+from tengen.networks.stack_config import StackConfig
 
 
 class HasNames(HasShapes, Protocol):
@@ -40,7 +42,7 @@ class CheckpointMeta:
 
 def save_checkpoint(
     folder: Path | str,
-    network: PolicyValueNet,
+    network: BoardNetwork,
     *,
     game: HasNames,
     step: int = 0,
@@ -62,7 +64,7 @@ def save_checkpoint(
     write_checkpoint(folder, network.state_dict(), about)
 
 
-def load_checkpoint(path: Path | str, game: HasNames | None = None) -> tuple[PolicyValueNet, CheckpointMeta]:
+def load_checkpoint(path: Path | str, game: HasNames | None = None) -> tuple[BoardNetwork, CheckpointMeta]:
     """The network of a checkpoint, made for `game` if one is given, in eval mode; and what else was saved.
 
     path: whatever `tengen.networks.paths.find_checkpoint` understands. Raises TengenError where there is no
@@ -79,11 +81,19 @@ def load_checkpoint(path: Path | str, game: HasNames | None = None) -> tuple[Pol
         raise TengenError(f"{folder}: holds a population of evolution; play its champion as evolved:{folder}")
     config, spec, meta = _parse_state(folder, state)
     if game is not None:
-        spec = _served(meta, spec, game)
-    return with_weights(folder, state, lambda: PolicyValueNet(config, spec)), meta
+        served = _served(meta, spec, game)
+        if isinstance(config, StackConfig) and served.obs_shape != spec.obs_shape:
+            raise TengenError(
+                f"{folder}: is for {meta.game}; {config.architecture} has weights for each place of its "
+                f"board and cannot play {game.name}"
+            )
+        spec = served
+    return with_weights(folder, state, lambda: make_network(config, spec)), meta
 
 
-def _parse_state(folder: Path, state: dict[str, Any]) -> tuple[NetworkConfig, NetworkSpec, CheckpointMeta]:
+def _parse_state(
+    folder: Path, state: dict[str, Any]
+) -> tuple[NetworkConfig | StackConfig, NetworkSpec, CheckpointMeta]:
     try:
         meta = CheckpointMeta(
             folder=folder,
@@ -95,7 +105,9 @@ def _parse_state(folder: Path, state: dict[str, Any]) -> tuple[NetworkConfig, Ne
             tengen_version=str(state["tengen_version"]),
             torch_version=str(state["torch_version"]),
         )
-        return NetworkConfig(**state["config"]), NetworkSpec.from_json(state["spec"]), meta
+        config = state["config"]
+        kind = StackConfig if "architecture" in config else NetworkConfig
+        return kind(**config), NetworkSpec.from_json(state["spec"]), meta
     except KeyError as error:
         raise TengenError(f"{folder / STATE}: lacks {error}; the checkpoint is damaged") from error
     except pydantic.ValidationError as error:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tengen.networks.folding import InferenceNet
+from tengen.networks.plain_inference import PlainInference
 
 Forward = Callable[[Tensor], tuple[Tensor, Tensor]]
 WARM_UP = 3  # calls before a capture, in which cuDNN and the compiler choose their kernels
@@ -51,7 +52,9 @@ class GraphPending:
 class GraphRunner:
     """Runs an InferenceNet by CUDA graphs on a stream of its own, batches in the order of submission."""
 
-    def __init__(self, net: InferenceNet, forward: Forward, obs_shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self, net: InferenceNet | PlainInference, forward: Forward, obs_shape: tuple[int, int, int]
+    ) -> None:
         self._net = net
         self._forward = forward
         self._obs_shape = obs_shape

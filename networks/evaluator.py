@@ -14,9 +14,9 @@ from torch import Tensor
 
 from tengen._runtime import cache_root
 from tengen.errors import TengenError
-from tengen.networks.folding import InferenceNet
 from tengen.networks.hardware import choose_device, choose_precision, cpp_compiler
-from tengen.networks.heads import PolicyValueNet
+from tengen.networks.heads import BoardNetwork
+from tengen.networks.plain_inference import make_inference
 from tengen.networks.threads import keep_freed_memory
 from tengen.networks.threads import threads as intra_op_threads
 from tengen.networks.weights import load_weights
@@ -71,7 +71,7 @@ class NetworkEvaluator:
 
     def __init__(
         self,
-        network: PolicyValueNet,
+        network: BoardNetwork,
         *,
         device: str = "auto",
         precision: str = "auto",
@@ -92,7 +92,7 @@ class NetworkEvaluator:
         self._lock = threading.Lock()
         keep_freed_memory()
         self._master = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
-        self._net = InferenceNet(self._master, self.dtype, self.device, fused=not compile)
+        self._net = make_inference(self._master, self.dtype, self.device, fused=not compile)
         self._forward = _compiled(self._net) if compile else self._net
         self._graphs = None
         if self.device.type == "cuda":
@@ -189,7 +189,7 @@ def _padded(obs: NDArray[np.float32], size: int) -> Tensor:
     return torch.from_numpy(points_first).as_strided((size, channels, height, width), strides)
 
 
-def _compiled(net: InferenceNet) -> Any:
+def _compiled(net: torch.nn.Module) -> Any:
     """torch.compile of net, one fixed batch size at a time; code is kept under Tengen's cache folder."""
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_root() / "inductor"))
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, len(BATCH_SIZES))

@@ -78,7 +78,7 @@ class InferenceNet(nn.Module):
         self.net = net
 
     @torch.no_grad()
-    def load(self, network: PolicyValueNet) -> None:
+    def load(self, network: nn.Module) -> None:
         """Take over the network's weights, in place: graphs and compiled code go on using the same memory."""
         for name, convolution in _convolutions(network):
             if name != "heads.ownership":

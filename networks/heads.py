@@ -3,7 +3,7 @@
 Everything is seen from the side to move. B batch, A actions, C channels, H rows, W columns.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -70,7 +70,18 @@ class Heads(nn.Module):
         return torch.cat(parts, 1), self.value(hidden), hidden
 
 
-class PolicyValueNet(nn.Module):
+class BoardNetwork(nn.Module):
+    """A network of a board game: observations [B, C, H, W] in, a NetworkOutput out."""
+
+    config: Any  # a pydantic model that describes it
+    spec: NetworkSpec
+
+    def parameter_count(self) -> int:
+        """Number of trained numbers."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+
+class PolicyValueNet(BoardNetwork):
     """Residual tower and heads; the same weights play any board size of the same game.
 
     `policy_index` follows the spec and is no part of the weights.
@@ -96,7 +107,3 @@ class PolicyValueNet(nn.Module):
     def gather(self, outputs: Tensor) -> Tensor:
         """Policy outputs [B, planes * H * W + extra] -> logits [B, A]."""
         return outputs[:, self.policy_index] if self.gathers else outputs
-
-    def parameter_count(self) -> int:
-        """Number of trained numbers."""
-        return sum(parameter.numel() for parameter in self.parameters())

@@ -33,6 +33,7 @@ COMMANDS = {
     "perft": "count the move sequences of each length",
     "bench": "run a benchmark",
     "config": "show a configuration resolved whole",
+    "network": "show a network layer by layer",
     "cluster": "start a Ray cluster, and train as a job of one",
     "plan": "what a training run would do on many machines",
     "doctor": "say what this machine can do",
