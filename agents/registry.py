@@ -93,12 +93,14 @@ def _no_target(spec: AgentSpec) -> None:
         raise TengenError(f"agent '{spec.text}': {spec.kind} takes no target, got '{spec.target}'")
 
 
-def _network(spec: AgentSpec, game: Game) -> Any:
-    from tengen.networks.checkpoint import load_checkpoint
+def _network(spec: AgentSpec, game: Game) -> tuple[Any, Game]:
+    """The network of a checkpoint, and the game as it sees it."""
+    from tengen.networks.checkpoint import checkpoint_planes, load_checkpoint
     from tengen.networks.evaluator import NetworkEvaluator
 
-    network, _ = load_checkpoint(spec.target, game)
-    return NetworkEvaluator(network, threads=1)
+    seen = game.seeing(checkpoint_planes(spec.target))
+    network, _ = load_checkpoint(spec.target, seen)
+    return NetworkEvaluator(network, threads=1), seen
 
 
 def _make_random(spec: AgentSpec, game: Game, seed: int) -> Agent:
@@ -120,7 +122,8 @@ def _make_policy(spec: AgentSpec, game: Game, seed: int) -> Agent:
     if not spec.target:
         raise TengenError(f"agent '{spec.text}': policy needs a checkpoint, as in policy:runs/demo/latest")
     temperature = number_option(spec, "temperature", 0.0, 0.0, 100.0)
-    return PolicyAgent(spec.text, game, _network(spec, game), temperature, seed)
+    network, seen = _network(spec, game)
+    return PolicyAgent(spec.text, seen, network, temperature, seed)
 
 
 def _make_dqn(spec: AgentSpec, game: Game, seed: int) -> Agent:
@@ -143,7 +146,8 @@ def _make_mcts(spec: AgentSpec, game: Game, seed: int) -> Agent:
     if spec.target:
         if "rollouts" in spec.options:
             raise TengenError(f"agent '{spec.text}': rollouts is for mcts without a network")
-        evaluator = NetworkLeaves(_network(spec, game))
+        network, game = _network(spec, game)
+        evaluator = NetworkLeaves(network)
     else:
         evaluator = RolloutLeaves(game, seed, whole_option(spec, "rollouts", 1, 1, 10_000))
     simulations = whole_option(spec, "sims", 100, 1, 1_000_000)

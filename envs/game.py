@@ -106,6 +106,10 @@ class Game(abc.ABC):
         """Write player 0's points minus player 1's (komi included) to out [B]."""
         raise NotImplementedError(f"{self.name} has no score")
 
+    def seeing(self, planes: tuple[str, ...]) -> "Game":
+        """The same game, with the same states, as a network of other planes sees it; or this one."""
+        return self
+
     # --- allocation --------------------------------------------------------------------------------------
 
     def new_states(self, batch: int) -> States:

@@ -91,6 +91,15 @@ def load_checkpoint(path: Path | str, game: HasNames | None = None) -> tuple[Boa
     return with_weights(folder, state, lambda: make_network(config, spec)), meta
 
 
+def checkpoint_planes(path: Path | str) -> tuple[str, ...]:
+    """The planes that a checkpoint's network sees; () where it is no network of a board game.
+
+    Raises TengenError where there is no checkpoint or it is damaged.
+    """
+    planes = read_state(find_checkpoint(path) / STATE).get("planes")
+    return tuple(map(str, planes)) if isinstance(planes, list) else ()
+
+
 def _parse_state(
     folder: Path, state: dict[str, Any]
 ) -> tuple[NetworkConfig | StackConfig, NetworkSpec, CheckpointMeta]:

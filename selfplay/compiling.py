@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tengen._runtime import cache_root
 from tengen.networks.hardware import cpp_compiler
-from tengen.networks.heads import NetworkOutput, PolicyValueNet
+from tengen.networks.heads import BoardNetwork, NetworkOutput
 from tengen.selfplay.config import TrainConfig
 
 LONG_RUN_MINUTES = 20  # compiling takes a minute or two of two cores, and saves a third of the learner's time
@@ -24,7 +24,7 @@ def pays(config: TrainConfig, device: torch.device) -> bool:
     return device.type == "cpu" and is_long and cpp_compiler() is not None
 
 
-def compiled(network: PolicyValueNet) -> Callable[[Tensor], NetworkOutput]:
+def compiled(network: BoardNetwork) -> Callable[[Tensor], NetworkOutput]:
     """The forward of one batch size, compiled when first called; the module itself is untouched."""
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_root() / "inductor"))
     forward: Callable[[Tensor], NetworkOutput] = torch.compile(network, dynamic=False)

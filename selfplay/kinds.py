@@ -3,10 +3,12 @@
 from tengen.selfplay.config import RunConfig, TrainConfig
 from tengen.selfplay.dqn_config import DqnTrainConfig, PqnTrainConfig
 from tengen.selfplay.evolution_config import EvolutionConfig
+from tengen.selfplay.supervised_config import SupervisedConfig
 
 KINDS: dict[str, type[RunConfig]] = {
     "alphazero": TrainConfig,
     "dqn": DqnTrainConfig,
     "pqn": PqnTrainConfig,
     "evolution": EvolutionConfig,
+    "supervised": SupervisedConfig,
 }

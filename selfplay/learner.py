@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tengen.errors import TengenError
 from tengen.machine import usable_cores
 from tengen.networks.hardware import cpu_bf16
-from tengen.networks.heads import NetworkOutput, PolicyValueNet
+from tengen.networks.heads import BoardNetwork, NetworkOutput
 from tengen.networks.threads import flushed_denormals
 from tengen.networks.threads import threads as intra_op_threads
 from tengen.networks.weights import network_weights
@@ -31,7 +31,7 @@ class Learner:
 
     def __init__(
         self,
-        network: PolicyValueNet,
+        network: BoardNetwork,
         config: LearnerConfig,
         device: str | torch.device = "cpu",
         *,
@@ -43,6 +43,12 @@ class Learner:
         self.network = network.to(self.device)
         decay = config.average_decay
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+        # Indices are no averages: rounding would make other ones of them.
+        self._indices = [
+            pair
+            for pair in zip(self.average.module.buffers(), self.network.buffers(), strict=True)
+            if not pair[0].is_floating_point()
+        ]
         self.steps = 0
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
         vectors = [p for p in self.network.parameters() if p.ndim <= 1]  # biases and norms are not decayed
@@ -114,6 +120,8 @@ class Learner:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_clip)
         self.optimizer.step()
         self.average.update_parameters(self.network)
+        for averaged, own in self._indices:
+            averaged.copy_(own)
         self.steps += 1
         return metrics
 
@@ -143,9 +151,9 @@ class Learner:
     def _tensor(self, array: NDArray[np.float32]) -> Tensor:
         return torch.from_numpy(array).to(self.device)
 
-    def acting(self) -> PolicyValueNet:
+    def acting(self) -> BoardNetwork:
         """The network that acts and is saved: the averaged one, or the latest without averaging."""
-        network: PolicyValueNet = self.average.module if self.config.average_decay else self.network  # type: ignore[assignment]
+        network: BoardNetwork = self.average.module if self.config.average_decay else self.network  # type: ignore[assignment]
         return network
 
     def weights(self) -> dict[str, NDArray[np.float32]]:

@@ -123,6 +123,13 @@ class Go(Game):
             playout.playout_batch(_bytes(part), rng)
             states[...] = part
 
+    def seeing(self, planes: tuple[str, ...]) -> "Go":
+        for name, known in FEATURE_SETS.items():
+            if known.planes == tuple(planes) and planes != self.planes:
+                o = self.options
+                return Go(o.size, o.komi, o.rules, o.suicide, o.handicap, o.cap, name)
+        return self
+
     # --- words -------------------------------------------------------------------------------------------
 
     def colors(self, state: States) -> NDArray[np.int8]:

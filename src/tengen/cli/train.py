@@ -17,8 +17,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "train",
         help="learn a game from a recipe",
-        description="Train a network as a recipe says: by self-play, or in worlds such as Atari's. "
-        "Ctrl-C saves the run and says how to go on.",
+        description="Train a network as a recipe says: by self-play, from recorded games, or in worlds such "
+        "as Atari's. Ctrl-C saves the run and says how to go on.",
     )
     parser.add_argument(
         "config", metavar="CONFIG", nargs="?", help="a YAML file, or the name of a recipe that ships"
@@ -65,7 +65,7 @@ def _resume(path: Path, overrides: list[str]) -> int:
     if not file.is_file():
         RunDir.open(path).close()  # says what is there instead of a run
     config, before = load_config(file, KINDS, overrides), load_config(file, KINDS)
-    for key in ("kind", "game", "network", "worlds"):
+    for key in ("kind", "game", "network", "worlds", "data"):
         if _lasting(config, key) != _lasting(before, key):
             raise TengenError(f"command line: {key} cannot change in a run; begin a new one")
     config = _settled(config)
@@ -113,6 +113,12 @@ def _runner(config: "RunConfig") -> Any:
         from tengen.cli import train_evolution
 
         return train_evolution
+    from tengen.selfplay.supervised_config import SupervisedConfig
+
+    if isinstance(config, SupervisedConfig):
+        from tengen.cli import train_supervised
+
+        return train_supervised
     from tengen.cli import train_worlds
 
     return train_worlds
