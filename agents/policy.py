@@ -28,6 +28,7 @@ class PolicyAgent(Agent):
     ) -> None:
         self.name = name
         self.game = game
+        self.planes = game.planes  # that the network sees, whatever set the game comes with later
         self.network = network
         self.temperature = temperature
         self._rng = np.random.default_rng(seed)
@@ -40,10 +41,11 @@ class PolicyAgent(Agent):
         return waiting if waiting >= 0.9 * padded_size(waiting) else full
 
     def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
-        legal = self.game.new_mask(len(states))
-        observations = self.game.new_observation(len(states))
-        self.game.legal_mask(states, legal)
-        self.game.observe(states, observations)
+        game = self.game.seeing(self.planes)
+        legal = game.new_mask(len(states))
+        observations = game.new_observation(len(states))
+        game.legal_mask(states, legal)
+        game.observe(states, observations)
         logits, self.last_values = self.network(observations)
         scores = np.where(legal, logits, -np.inf)
         if self.temperature > 0:

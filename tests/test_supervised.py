@@ -231,7 +231,11 @@ def test_a_papers_network_and_planes_and_an_agent_that_sees_them(tmp_path: Path,
     states = GO5.new_states(3)
     legal = GO5.new_mask(3)
     GO5.legal_mask(states, legal)
-    assert legal[np.arange(3), agent.choose(states, np.arange(3))].all()
+    searcher = make_agent(f"mcts:{run}?sims=4", GO5)
+    for player in (agent, searcher):
+        assert legal[np.arange(3), player.choose(states, np.arange(3))].all()
+        player.start(GO5, 3)  # as matches do
+        assert legal[np.arange(3), player.choose(states, np.arange(3))].all()
 
 
 def test_a_run_ends_when_it_no_longer_gets_better(tmp_path: Path, data: Path):

@@ -33,6 +33,7 @@ class MctsAgent(Agent):
         """`temperature` softens the choice in the first `random_plies` plies of a game."""
         self.name = name
         self.game = game
+        self.planes = game.planes  # that its network sees, whatever set the game comes with later
         self.evaluator = evaluator
         self.config = config
         self.temperature = temperature
@@ -44,6 +45,7 @@ class MctsAgent(Agent):
         self._seconds: dict[int, float] = {}  # that the next search of a board may take
 
     def start(self, game: Game, slots: int) -> None:
+        game = game.seeing(self.planes)
         if self.search is None or self.search.game is not game or len(self.search.states) < slots:
             self.search = Search(
                 game,

@@ -1,5 +1,6 @@
 """The Game of Go: options, kernels and words under one roof."""
 
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from tengen.envs.go import batch, playout, scoring, text
 from tengen.envs.go.board import address
 from tengen.envs.go.feature_sets import FEATURE_SETS
 from tengen.envs.go.layout import LEGAL, OCCUPIED, REPEATS, RULE_NAMES, SUICIDAL, go_dtype
-from tengen.envs.go.options import DEFAULT_FEATURES, check_options, handicap_points
+from tengen.envs.go.options import DEFAULT_FEATURES, GoOptions, check_options, handicap_points
 from tengen.envs.go.symmetry import square_symmetries
 from tengen.errors import IllegalMove, TengenError
 
@@ -126,8 +127,7 @@ class Go(Game):
     def seeing(self, planes: tuple[str, ...]) -> "Go":
         for name, known in FEATURE_SETS.items():
             if known.planes == tuple(planes) and planes != self.planes:
-                o = self.options
-                return Go(o.size, o.komi, o.rules, o.suicide, o.handicap, o.cap, name)
+                return _seen_by(self.options, name)
         return self
 
     # --- words -------------------------------------------------------------------------------------------
@@ -250,6 +250,12 @@ class Go(Game):
             part = np.empty(out.shape, out.dtype)
             kernel(_readable(states), part, *rest)
             out[...] = part
+
+
+@lru_cache(maxsize=64)
+def _seen_by(options: GoOptions, features: str) -> Go:
+    o = options
+    return Go(o.size, o.komi, o.rules, o.suicide, o.handicap, o.cap, features)
 
 
 def _bytes(states: States) -> NDArray[np.uint8]:
