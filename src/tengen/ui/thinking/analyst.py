@@ -194,9 +194,10 @@ class Analyst:
             from tengen.agents.mcts.search import Search
 
             if self.network:
-                from tengen.networks.checkpoint import load_checkpoint
+                from tengen.networks.checkpoint import checkpoint_planes, load_checkpoint
                 from tengen.networks.evaluator import NetworkEvaluator
 
+                self.game = self.game.seeing(checkpoint_planes(self.network))
                 self._net, _ = load_checkpoint(self.network, self.game)
                 self._evaluator = NetworkLeaves(NetworkEvaluator(self._net, threads=1))
             else:
