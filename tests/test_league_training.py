@@ -252,14 +252,14 @@ def test_an_actor_meets_whom_its_calls_bring():
     config = small(league={"share": 1.0})
     player = RayPlayer(config.model_dump(), seed=1)
     weights = network_weights(network(config))
-    _, counts = player.collect(150, weights, 1, opponent())
+    _, counts = player.collect(150, weights, 1, opponent()).answer
     assert counts["league_games"] > 0 and player._player is not None
     under_way = player._player.worker._plies.copy()
     player.collect(0, weights, 2, opponent())  # the same again: its games go on
     assert (player._player.worker._plies == under_way).all()
     player.collect(0, weights, 2, opponent("update 2"))
     assert (player._player.worker._plies == 0).all()
-    games, counts = player.collect(150, weights, 3, None)
+    games, counts = player.collect(150, weights, 3, None).answer
     assert counts["league_games"] == 0 and len(games)
 
 
