@@ -153,6 +153,15 @@ class _Seats:
 
     def note(self, slots: Ints, states: States, actions: Ints, took: float) -> None:
         """A ply at some slots."""
+        if len(slots) == 1:  # as against engines: the same by numbers, a fifth of the time
+            slot = int(slots[0])
+            plies = int(self.length[slot])
+            self._words[slot] = np.frombuffer(states, np.uint64)
+            self.played[slot, plies], self.seconds[slot, plies] = actions[0], took
+            self.length[slot] = plies + 1
+            if plies + 1 == self.played.shape[1]:
+                self._grow()
+            return
         self._words[slots] = states.view(np.uint64).reshape(len(slots), -1)
         self.played[slots, self.length[slots]] = actions
         self.seconds[slots, self.length[slots]] = took
