@@ -20,3 +20,23 @@ def seconds_to_think(
         return None
     share = left_s[0] * SHARE + increment_s * INCREMENT
     return max(LEAST_S, min(share, MOST * left_s[0]))
+
+
+class Timekeeper:
+    """An agent that keeps to a clock: it is told before a move, and takes the time when it searches."""
+
+    def __init__(self) -> None:
+        self.times: dict[int, float] = {}  # board -> seconds that its next search may take
+
+    def tell_time(
+        self,
+        slot: int,
+        *,
+        move_s: float | None = None,
+        left_s: tuple[float, float] | None = None,
+        increment_s: float = 0.0,
+    ) -> None:
+        """How long the next move at a board may take, or its own and the other's clock."""
+        seconds = seconds_to_think(move_s, left_s, increment_s)
+        if seconds is not None:
+            self.times[slot] = seconds

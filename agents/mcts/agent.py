@@ -10,13 +10,13 @@ from tengen.agents.base import Agent
 from tengen.agents.mcts.config import SearchConfig
 from tengen.agents.mcts.search import Found, LeafEvaluator, Search
 from tengen.agents.policy import sharpen
-from tengen.agents.timing import seconds_to_think
+from tengen.agents.timing import Timekeeper
 from tengen.envs.game import Game, Ints, States
 
 REUSE_LIMIT = 8  # boards; above, trees are not kept between moves, which would double their memory
 
 
-class MctsAgent(Agent):
+class MctsAgent(Timekeeper, Agent):
     """Searches every board anew, or goes on from the tree of the last move at few boards."""
 
     def __init__(
@@ -31,6 +31,7 @@ class MctsAgent(Agent):
         random_plies: int = 0,
     ) -> None:
         """`temperature` softens the choice in the first `random_plies` plies of a game."""
+        super().__init__()
         self.name = name
         self.game = game
         self.planes = game.planes  # that its network sees, whatever set the game comes with later
@@ -42,7 +43,6 @@ class MctsAgent(Agent):
         self.search: Search | None = None
         self.budget: int | None = None  # simulations of the next searches, where they are to be fewer
         self.stop: Callable[[], bool] | None = None  # asked between rounds: whether to end a search early
-        self._seconds: dict[int, float] = {}  # that the next search of a board may take
 
     def start(self, game: Game, slots: int) -> None:
         game = game.seeing(self.planes)
@@ -57,20 +57,7 @@ class MctsAgent(Agent):
             )
         self.game = game
         self.search.tree.nodes[:] = 0
-        self._seconds = {}
-
-    def tell_time(
-        self,
-        slot: int,
-        *,
-        move_s: float | None = None,
-        left_s: tuple[float, float] | None = None,
-        increment_s: float = 0.0,
-    ) -> None:
-        """How long the next move at a board may take, or its own and the other's clock."""
-        seconds = seconds_to_think(move_s, left_s, increment_s)
-        if seconds is not None:
-            self._seconds[slot] = seconds
+        self.times = {}
 
     def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
         found = self.think(states, slots)
@@ -102,7 +89,7 @@ class MctsAgent(Agent):
 
     def _until(self, slots: Ints) -> Callable[[], bool] | None:
         """What ends the search of these boards: who asks for it, or their time, which ends with this move."""
-        told = [self._seconds.pop(slot) for slot in slots.tolist() if slot in self._seconds]
+        told = [self.times.pop(slot) for slot in slots.tolist() if slot in self.times]
         if not told:
             return self.stop
         ends, stop = time.perf_counter() + sum(told), self.stop

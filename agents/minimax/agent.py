@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tengen.agents.base import Agent
 from tengen.agents.minimax.frames import FAR
 from tengen.agents.minimax.searcher import Limits, Searcher, default_params
-from tengen.agents.timing import seconds_to_think
+from tengen.agents.timing import Timekeeper
 from tengen.envs.game import Game, Ints, States
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NO_PLAN = (np.uint64(0), -1, ())
 
 
-class MinimaxAgent(Agent):
+class MinimaxAgent(Timekeeper, Agent):
     """Searches each board for itself; a turn of several actions is searched once and played to its end."""
 
     def __init__(
@@ -36,6 +36,7 @@ class MinimaxAgent(Agent):
         tablebase: "Tablebase | None" = None,
     ) -> None:
         """scale: the evaluation at which a position is thought three quarters won, for `last_values`."""
+        super().__init__()
         self.name = name
         self.game = game
         self.limits = limits
@@ -46,24 +47,10 @@ class MinimaxAgent(Agent):
         self._seed = seed
         self._searcher = Searcher(game, evaluation, table_bits=table_bits, tablebase=tablebase)
         self._plans: dict[int, tuple[np.uint64, int, tuple[int, ...]]] = {}
-        self._seconds: dict[int, float] = {}  # that the next search of a board may take
 
     def start(self, game: Game, slots: int) -> None:
         self.game = game
-        self._plans, self._seconds = {}, {}
-
-    def tell_time(
-        self,
-        slot: int,
-        *,
-        move_s: float | None = None,
-        left_s: tuple[float, float] | None = None,
-        increment_s: float = 0.0,
-    ) -> None:
-        """How long the next move at a board may take, or its own and the other's clock."""
-        seconds = seconds_to_think(move_s, left_s, increment_s)
-        if seconds is not None:
-            self._seconds[slot] = seconds
+        self._plans, self.times = {}, {}
 
     def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
         actions = np.empty(len(states), np.int32)
@@ -77,7 +64,7 @@ class MinimaxAgent(Agent):
     def _choose_one(self, state: States, slot: int) -> tuple[int, float]:
         key, ply, rest = self._plans.pop(slot, NO_PLAN)
         value, limits = 0.0, self.limits
-        if (seconds := self._seconds.pop(slot, None)) is not None:
+        if (seconds := self.times.pop(slot, None)) is not None:
             limits = replace(limits, seconds=min(seconds, limits.seconds or seconds))
         if not (rest and key == state["hash"][0] and ply == state["ply"][0]):
             self._searcher.stop = self.stop

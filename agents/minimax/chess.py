@@ -30,7 +30,7 @@ from tengen.agents.minimax.chess_kernel import (
     new_room,
     search,
 )
-from tengen.agents.timing import seconds_to_think
+from tengen.agents.timing import Timekeeper
 from tengen.envs.chess.actions import ACTION_OF
 from tengen.envs.chess.bitboards import Position, pack
 from tengen.envs.chess.evaluation import TABLES
@@ -266,42 +266,29 @@ def _root_moves(
     return np.ascontiguousarray(moves, np.int32)
 
 
-class ChessMinimaxAgent(Agent):
+class ChessMinimaxAgent(Timekeeper, Agent):
     """Searches each board for itself."""
 
     def __init__(
         self, name: str, game: Game, evaluation: str, limits: ChessLimits, *, seed: int, table_bits: int = 16
     ) -> None:
+        super().__init__()
         self.name, self.game, self.limits = name, game, limits
         self.searcher = ChessSearcher(evaluation, table_bits)
         self.evaluation = evaluation
         self.nodes = 0  # searched in all
         self.stop: Callable[[], bool] | None = None  # asked while it searches: whether to end early
         self._seed = seed
-        self._seconds: dict[int, float] = {}
 
     def start(self, game: Game, slots: int) -> None:
         self.game = game
-        self._seconds = {}
-
-    def tell_time(
-        self,
-        slot: int,
-        *,
-        move_s: float | None = None,
-        left_s: tuple[float, float] | None = None,
-        increment_s: float = 0.0,
-    ) -> None:
-        """How long the next move at a board may take, or its own and the other's clock."""
-        seconds = seconds_to_think(move_s, left_s, increment_s)
-        if seconds is not None:
-            self._seconds[slot] = seconds
+        self.times = {}
 
     def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
         actions = np.empty(len(states), np.int32)
         values = np.zeros(len(states), np.float32)
         for i, slot in enumerate(slots):
-            limits, seconds = self.limits, self._seconds.pop(int(slot), None)
+            limits, seconds = self.limits, self.times.pop(int(slot), None)
             if seconds is not None:
                 limits = replace(limits, seconds=min(seconds, limits.seconds or seconds))
             state = states[i : i + 1]
