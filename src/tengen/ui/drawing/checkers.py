@@ -1,7 +1,8 @@
 """The checkers board: dark squares with their numbers, round men, kings with a crown."""
 
 from tengen.ui.drawing.canvas import Canvas, Colour, mix
-from tengen.ui.drawing.scene import Board, Label, Scale, Scene
+from tengen.ui.drawing.scene import Label, Scale, Scene
+from tengen.ui.drawing.squares import SIZES, SquareBoard
 
 LIGHT: Colour = 0xE9D9B4
 DARK: Colour = 0x5E7D4F
@@ -16,22 +17,10 @@ TRAIL: Colour = 0xE2902B
 LAST: Colour = 0xA8A03C
 
 
-class CheckersBoard(Board):
+class CheckersBoard(SquareBoard):
     """Eight by eight squares in a frame of two characters."""
 
-    scales = tuple(Scale(w, h, 8 * w + 2, 8 * h + 2) for w, h in ((10, 5), (8, 4), (6, 3), (5, 2)))
-
-    def corner(self, cell: int, scale: Scale, flipped: bool) -> tuple[int, int]:
-        """The upper left character of a square."""
-        row, column = divmod(63 - cell if flipped else cell, 8)
-        return 1 + column * scale.wide, 1 + row * scale.high
-
-    def cell_at(self, x: int, y: int, scale: Scale, flipped: bool = False) -> int | None:
-        row, column = (y - 1) // scale.high, (x - 1) // scale.wide
-        if not (0 <= row < 8 and 0 <= column < 8):
-            return None
-        cell = 8 * row + column
-        return 63 - cell if flipped else cell
+    scales = tuple(Scale(w, h, 8 * w + 2, 8 * h + 2) for w, h in SIZES)
 
     def draw(self, scene: Scene, scale: Scale) -> Canvas:
         canvas = Canvas(scale.width, scale.height, FRAME)

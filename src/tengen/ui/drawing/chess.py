@@ -1,7 +1,8 @@
 """The chess board: squares with ranks and files beside them, pieces as tokens with their Unicode signs."""
 
 from tengen.ui.drawing.canvas import Canvas, Colour, mix
-from tengen.ui.drawing.scene import Board, Label, Scale, Scene
+from tengen.ui.drawing.scene import Label, Scale, Scene
+from tengen.ui.drawing.squares import SIZES, SquareBoard
 
 LIGHT: Colour = 0xE3D3B0
 DARK: Colour = 0x9C7A52
@@ -17,22 +18,11 @@ LAST: Colour = 0xB9B04A
 CHECK: Colour = 0xD93025
 
 
-class ChessBoard(Board):
+class ChessBoard(SquareBoard):
     """Eight by eight squares, the ranks on the left, the files below."""
 
-    scales = tuple(Scale(w, h, 8 * w + 2, 8 * h + 1) for w, h in ((10, 5), (8, 4), (6, 3), (5, 2)))
-
-    def corner(self, cell: int, scale: Scale, flipped: bool) -> tuple[int, int]:
-        """The upper left character of a square."""
-        row, column = divmod(63 - cell if flipped else cell, 8)
-        return 2 + column * scale.wide, row * scale.high
-
-    def cell_at(self, x: int, y: int, scale: Scale, flipped: bool = False) -> int | None:
-        row, column = y // scale.high, (x - 2) // scale.wide
-        if not (0 <= row < 8 and 0 <= column < 8):
-            return None
-        cell = 8 * row + column
-        return 63 - cell if flipped else cell
+    left, top = 2, 0
+    scales = tuple(Scale(w, h, 8 * w + 2, 8 * h + 1) for w, h in SIZES)
 
     def draw(self, scene: Scene, scale: Scale) -> Canvas:
         canvas = Canvas(scale.width, scale.height, FRAME)
