@@ -56,9 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, float]:
-    """Figures: ms_per_ply (players in this process), gtp_ms_per_ply (where GNU Go is found), games_per_minute
-    (random players, store included), ratio (policies' evaluations/s in a match over self-play's), and both
-    rates of evaluations."""
+    """Figures: ms_per_ply (players in this process), gtp_ms_per_ply (where GNU Go is found; a game a core, as
+    tournaments play by default), gtp_alone_ms_per_ply (one game at a time), games_per_minute (random players,
+    store included), ratio (policies' evaluations/s in a match over self-play's), and both rates of
+    evaluations.
+    """
     from tengen.envs.registry import make_game
 
     game = make_game(args.game)
@@ -83,24 +85,32 @@ def own_cost(game: Game, games: int = 512) -> float:
 
 
 def gtp_cost(game: Game, games: int = 8) -> dict[str, float]:
-    """Milliseconds of this process's time a ply of two GTP programs, one game at a time."""
+    """Milliseconds of this process's time a ply of two GTP programs, with a game a core and with one alone.
+
+    Alone, the processor falls asleep between the pieces of an answer, and its waking is counted as ours.
+    """
     from tengen.agents.engines.programs import find_executable
     from tengen.agents.registry import make_agent
     from tengen.league.match import play_match
+    from tengen.machine import usable_cores
 
     if game.family != "go" or find_executable("gnugo") is None:
         return {}
-    first, second = (make_agent("gtp:gnugo?level=0", game, seed=seed) for seed in (1, 2))
-    try:
-        play_match(game, first, second, 2, parallel=1)
-        began = time.process_time()
-        result = play_match(game, first, second, games, seed=1, parallel=1)
-        own = time.process_time() - began
-    finally:
-        first.close()
-        second.close()
-    plies = sum(len(record.actions) - record.opening_plies for record in result.records)
-    return {"gtp_ms_per_ply": 1000 * own / plies}
+
+    def cost(side_by_side: int) -> float:
+        player = f"gtp:gnugo?level=0&processes={side_by_side}"
+        first, second = (make_agent(player, game, seed=seed) for seed in (1, 2))
+        try:
+            play_match(game, first, second, 2, parallel=1)
+            began = time.process_time()
+            result = play_match(game, first, second, games * side_by_side, seed=1, parallel=side_by_side)
+            own = time.process_time() - began
+        finally:
+            first.close()
+            second.close()
+        return 1000 * own / sum(len(record.actions) - record.opening_plies for record in result.records)
+
+    return {"gtp_ms_per_ply": cost(usable_cores()), "gtp_alone_ms_per_ply": cost(1)}
 
 
 def tournament_rate(game: str, games: int) -> float:
