@@ -12,7 +12,7 @@ from tengen.networks.heads import BoardNetwork
 from tengen.networks.paths import STATE, find_checkpoint
 from tengen.networks.spec import HasShapes, NetworkConfig, NetworkSpec, spec_for
 from tengen.networks.stack import make_network
-from tengen.networks.stack_config import StackConfig
+from tengen.networks.stack_config import StackConfig, network_config
 
 
 class HasNames(HasShapes, Protocol):
@@ -114,9 +114,7 @@ def _parse_state(
             tengen_version=str(state["tengen_version"]),
             torch_version=str(state["torch_version"]),
         )
-        config = state["config"]
-        kind = StackConfig if "architecture" in config else NetworkConfig
-        return kind(**config), NetworkSpec.from_json(state["spec"]), meta
+        return network_config(state["config"]), NetworkSpec.from_json(state["spec"]), meta
     except KeyError as error:
         raise TengenError(f"{folder / STATE}: lacks {error}; the checkpoint is damaged") from error
     except pydantic.ValidationError as error:

@@ -50,6 +50,11 @@ class StackConfig(BaseModel):
         )
 
 
+def network_config(values: dict[str, Any]) -> NetworkConfig | StackConfig:
+    """The configuration that a checkpoint keeps as plain values. Raises pydantic's ValidationError."""
+    return StackConfig(**values) if "architecture" in values else NetworkConfig(**values)
+
+
 def _which(value: Any) -> str:
     if isinstance(value, dict):
         return "paper" if "architecture" in value else "residual"

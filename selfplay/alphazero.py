@@ -16,8 +16,8 @@ from tengen.console import Progress, number
 from tengen.envs import make_game
 from tengen.interrupt import GracefulInterrupt
 from tengen.networks.hardware import choose_device
-from tengen.networks.heads import PolicyValueNet
 from tengen.networks.spec import spec_for
+from tengen.networks.stack import make_network
 from tengen.rundir import RunDir
 from tengen.selfplay.clock import RunClock
 from tengen.selfplay.compiling import pays
@@ -27,6 +27,7 @@ from tengen.selfplay.opponents import Opponents, Season
 from tengen.selfplay.replay import Replay
 from tengen.selfplay.resume import Saved, restore, save
 from tengen.selfplay.rollouts import make_rollouts
+from tengen.selfplay.start import start_from
 
 
 class Judge(Protocol):
@@ -53,9 +54,10 @@ def train(
     """
     torch.manual_seed(config.seed)
     game = make_game(config.game)
-    network = PolicyValueNet(config.network, spec_for(game))
+    network = make_network(config.network, spec_for(game))
+    slower = start_from(config.init, network, game, run, resume=resume)
     device = choose_device("auto")
-    learner = Learner(network, config.learner, device, compile=pays(config, device))
+    learner = Learner(network, config.learner, device, compile=pays(config, device), slower=slower)
     replay = Replay(
         game,
         config.replay,

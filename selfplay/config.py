@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 from tengen.agents.mcts.config import SearchConfig
 from tengen.config import ConfigModel
 from tengen.networks.spec import NetworkConfig
+from tengen.networks.stack_config import BoardNetworkConfig, StackConfig
 from tengen.selfplay.actors_config import ActorsConfig
+from tengen.selfplay.init_config import Init
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -175,7 +177,9 @@ class TrainConfig(RunConfig):
     """A whole training run by self-play."""
 
     kind: Literal["alphazero"] = "alphazero"
-    network: NetworkConfig = NetworkConfig()
+    network: BoardNetworkConfig = NetworkConfig()
+    init: Init = None
+    """Another network to start from."""
     search: SearchConfig = SearchConfig()
     rollouts: RolloutsConfig = RolloutsConfig()
     replay: ReplayConfig = ReplayConfig()
@@ -186,6 +190,13 @@ class TrainConfig(RunConfig):
 
     @model_validator(mode="after")
     def _sensible(self) -> "TrainConfig":
+        if isinstance(self.network, StackConfig) and not (
+            self.network.value and self.network.architecture != "alphago-value"
+        ):
+            raise ValueError(
+                f"network: self-play needs a policy and a value, and {self.network.architecture} lacks one; "
+                "take a policy network with value: true"
+            )
         if self.search.simulations < 1:
             raise ValueError("search.simulations: self-play needs at least 1 simulation a move, got 0")
         cap = self.rollouts.playout_cap

@@ -36,8 +36,12 @@ class Learner:
         device: str | torch.device = "cpu",
         *,
         compile: bool = False,
+        slower: Mapping[str, float] | None = None,
     ) -> None:
-        """`compile` makes steps a third faster on a CPU, after a minute or two in the first one."""
+        """`compile` makes steps a third faster on a CPU, after a minute or two in the first one.
+
+        slower: factors of the learning rate for some of the parameters, by name.
+        """
         self.config = config
         self.device = torch.device(device)
         self.network = network.to(self.device)
@@ -50,19 +54,21 @@ class Learner:
             if not pair[0].is_floating_point()
         ]
         self.steps = 0
-        matrices = [p for p in self.network.parameters() if p.ndim > 1]
-        vectors = [p for p in self.network.parameters() if p.ndim <= 1]  # biases and norms are not decayed
-        groups = [
-            {"params": matrices, "weight_decay": config.weight_decay},
-            {"params": vectors, "weight_decay": 0.0},
-        ]
+        factors = slower or {}
+        groups = []
+        for factor in sorted({1.0, *factors.values()}, reverse=True):
+            alike = [p for name, p in self.network.named_parameters() if factors.get(name, 1.0) == factor]
+            matrices = [p for p in alike if p.ndim > 1]
+            vectors = [p for p in alike if p.ndim <= 1]  # biases and norms are not decayed
+            groups.append({"params": matrices, "weight_decay": config.weight_decay, "factor": factor})
+            groups.append({"params": vectors, "weight_decay": 0.0, "factor": factor})
         self.optimizer: torch.optim.Optimizer
         self._threads = config.threads or usable_cores()
         if config.optimizer == "adamw":
             self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
         else:
             self.optimizer = torch.optim.SGD(
-                groups, lr=config.learning_rate, momentum=config.momentum, nesterov=True
+                groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0
             )
         self._forward: Callable[[Tensor], NetworkOutput] = compiled(self.network) if compile else self.network
         self._area = network.spec.height * network.spec.width
@@ -99,7 +105,7 @@ class Learner:
 
     def _step(self, batch: Batch, progress: float) -> dict[str, float]:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(progress)
+            group["lr"] = group["factor"] * self.learning_rate(progress)
         self.network.train()
         parts = self._losses(batch)
         config = self.config

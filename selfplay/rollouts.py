@@ -50,12 +50,12 @@ class Player:
 
     def __init__(self, config: TrainConfig, seed: int) -> None:
         from tengen.networks.evaluator import NetworkEvaluator
-        from tengen.networks.heads import PolicyValueNet
         from tengen.networks.spec import spec_for
+        from tengen.networks.stack import make_network
         from tengen.selfplay.worker import SelfPlayWorker
 
         self.game = make_game(config.game)
-        self.evaluator = NetworkEvaluator(PolicyValueNet(config.network, spec_for(self.game)), threads=1)
+        self.evaluator = NetworkEvaluator(make_network(config.network, spec_for(self.game)), threads=1)
         self.worker = SelfPlayWorker(self.game, self.evaluator, config, seed)
         self._opponent: NetworkEvaluator | None = None
 
@@ -67,15 +67,16 @@ class Player:
     def oppose(self, opponent: Opponent | None) -> None:
         """See `SelfPlayWorker.oppose`."""
         from tengen.networks.evaluator import NetworkEvaluator
-        from tengen.networks.heads import PolicyValueNet
-        from tengen.networks.spec import NetworkConfig, spec_for
+        from tengen.networks.spec import spec_for
+        from tengen.networks.stack import make_network
+        from tengen.networks.stack_config import network_config
 
         if opponent is None:
             self.worker.oppose(None)
             return
-        config = NetworkConfig(**opponent.network)
+        config = network_config(opponent.network)
         if self._opponent is None or self._opponent.config != config:
-            self._opponent = NetworkEvaluator(PolicyValueNet(config, spec_for(self.game)), threads=1)
+            self._opponent = NetworkEvaluator(make_network(config, spec_for(self.game)), threads=1)
         self._opponent.load_weights(opponent.weights, 0)
         self.worker.oppose(self._opponent)
 

@@ -27,8 +27,8 @@ def measure_boards(config: TrainConfig, seconds: float, weights: Mapping[str, np
     weights: of a trained network, since games of one that knows nothing are longer.
     """
     from tengen.networks.hardware import choose_device
-    from tengen.networks.heads import PolicyValueNet
     from tengen.networks.spec import spec_for
+    from tengen.networks.stack import make_network
     from tengen.selfplay.learner import Learner
     from tengen.selfplay.replay import Replay
     from tengen.selfplay.rollouts import Player
@@ -52,7 +52,7 @@ def measure_boards(config: TrainConfig, seconds: float, weights: Mapping[str, np
         symmetries=config.learner.symmetries,
     )
     _, ingest = _timed(lambda: replay.add(pickle.loads(sent)))
-    network = PolicyValueNet(config.network, spec_for(player.game))
+    network = make_network(config.network, spec_for(player.game))
     learner = Learner(network, config.learner, choose_device("auto"))
     rng = np.random.default_rng(config.seed)
     size = config.learner.batch_size

@@ -27,6 +27,7 @@ from tengen.selfplay.clock import RunClock
 from tengen.selfplay.held_out import HeldOut
 from tengen.selfplay.learner import Learner
 from tengen.selfplay.resume import OPTIMIZER, explained, or_older
+from tengen.selfplay.start import start_from
 from tengen.selfplay.supervised_config import SupervisedConfig
 from tengen.selfplay.supervised_data import EpochBatches, open_dataset
 
@@ -68,8 +69,11 @@ def train(config: SupervisedConfig, run: RunDir, *, resume: bool = False) -> boo
     )
     held_out = HeldOut(dataset.part("test"), game, config.evaluation.positions, skip=config.skip_plies)
     network = make_network(config.network, spec_for(game))
+    slower = start_from(config.init, network, game, run, resume=resume)
     device = choose_device("auto")
-    learner = Learner(network, config.learner.as_learner(), device, compile=config.learner.compile)
+    learner = Learner(
+        network, config.learner.as_learner(), device, compile=config.learner.compile, slower=slower
+    )
     clock = RunClock(
         limits(config, batches), config.evaluation.every_minutes, config.checkpoint.every_minutes, "positions"
     )

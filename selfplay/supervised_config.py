@@ -8,6 +8,7 @@ from tengen.config import ConfigModel
 from tengen.networks.spec import NetworkConfig
 from tengen.networks.stack_config import BoardNetworkConfig
 from tengen.selfplay.config import Count, Fraction, LearnerConfig, RunConfig
+from tengen.selfplay.init_config import Init
 
 
 class SupervisedLearnerConfig(ConfigModel):
@@ -72,6 +73,8 @@ class SupervisedConfig(RunConfig):
     skip_plies: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Of each game, not learned from."""
     network: BoardNetworkConfig = NetworkConfig()
+    init: Init = None
+    """Another network to start from."""
     learner: SupervisedLearnerConfig = SupervisedLearnerConfig()
     steps_per_update: Count = 50
     """Steps of the optimizer between two lines of the log."""

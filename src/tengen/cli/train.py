@@ -46,6 +46,10 @@ def run(args: argparse.Namespace) -> int:
         raise TengenError("train needs a recipe, as in 'tengen train configs/demo.yaml', or --resume DIR")
     config = _settled(load_config(args.config, KINDS, args.overrides))
     _runner(config).check(config)
+    if getattr(config, "init", None) is not None:
+        from tengen.selfplay.start import check_start
+
+        check_start(config)
     path = Path(args.run) if args.run else free_run_path(find_config(args.config).stem)
     with RunDir.create(path, to_yaml(config), config.checkpoint.keep) as directory:
         return _train(config, directory, resume=False)
@@ -65,7 +69,7 @@ def _resume(path: Path, overrides: list[str]) -> int:
     if not file.is_file():
         RunDir.open(path).close()  # says what is there instead of a run
     config, before = load_config(file, KINDS, overrides), load_config(file, KINDS)
-    for key in ("kind", "game", "network", "worlds", "data"):
+    for key in ("kind", "game", "network", "worlds", "data", "init"):
         if _lasting(config, key) != _lasting(before, key):
             raise TengenError(f"command line: {key} cannot change in a run; begin a new one")
     config = _settled(config)
