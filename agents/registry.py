@@ -93,13 +93,13 @@ def _no_target(spec: AgentSpec) -> None:
         raise TengenError(f"agent '{spec.text}': {spec.kind} takes no target, got '{spec.target}'")
 
 
-def _network(spec: AgentSpec, game: Game) -> tuple[Any, Game]:
+def _network(path: str, game: Game) -> tuple[Any, Game]:
     """The network of a checkpoint, and the game as it sees it."""
     from tengen.networks.checkpoint import checkpoint_planes, load_checkpoint
     from tengen.networks.evaluator import NetworkEvaluator
 
-    seen = game.seeing(checkpoint_planes(spec.target))
-    network, _ = load_checkpoint(spec.target, seen)
+    seen = game.seeing(checkpoint_planes(path))
+    network, _ = load_checkpoint(path, seen)
     return NetworkEvaluator(network, threads=1), seen
 
 
@@ -122,7 +122,7 @@ def _make_policy(spec: AgentSpec, game: Game, seed: int) -> Agent:
     if not spec.target:
         raise TengenError(f"agent '{spec.text}': policy needs a checkpoint, as in policy:runs/demo/latest")
     temperature = number_option(spec, "temperature", 0.0, 0.0, 100.0)
-    network, seen = _network(spec, game)
+    network, seen = _network(spec.target, game)
     return PolicyAgent(spec.text, seen, network, temperature, seed)
 
 
@@ -133,10 +133,45 @@ def _make_dqn(spec: AgentSpec, game: Game, seed: int) -> Agent:
     )
 
 
+def _rollout_share(spec: AgentSpec) -> float:
+    """What of a leaf's value is the end of games. Raises TengenError where options contradict one another."""
+    for key in ("rollouts", "rollout"):
+        if key in spec.options and "lambda" not in spec.options:
+            raise TengenError(
+                f"agent '{spec.text}': {key} is for mcts without a network, or with lambda, the share of "
+                "rollouts in a leaf's value, such as lambda=0.5"
+            )
+    share = number_option(spec, "lambda", 0.0, 0.0, 1.0)
+    if not share and {"rollouts", "rollout"} & spec.options.keys():
+        raise TengenError(f"agent '{spec.text}': lambda=0 leaves nothing to rollouts; leave them out")
+    return share
+
+
+def _rollouts(spec: AgentSpec, game: Game, seed: int) -> Any:
+    """Leaves judged by games to the end, uniformly random ones or by the rollout policy that is named."""
+    from tengen.agents.mcts.evaluators import RolloutLeaves
+
+    playout = None
+    if "rollout" in spec.options:
+        from tengen.agents.rollout_policy import load_rollout_policy
+
+        playout = load_rollout_policy(spec.options["rollout"], game).playout
+    return RolloutLeaves(game, seed, whole_option(spec, "rollouts", 1, 1, 10_000), playout)
+
+
+def _make_rollout(spec: AgentSpec, game: Game, seed: int) -> Agent:
+    from tengen.agents.rollout_policy import RolloutAgent, load_rollout_policy
+
+    if not spec.target:
+        raise TengenError(f"agent '{spec.text}': rollout needs a checkpoint, as in rollout:runs/rollout")
+    temperature = number_option(spec, "temperature", 1.0, 0.0, 100.0)
+    return RolloutAgent(spec.text, game, load_rollout_policy(spec.target, game), temperature, seed)
+
+
 def _make_mcts(spec: AgentSpec, game: Game, seed: int) -> Agent:
     from tengen.agents.mcts.agent import MctsAgent
     from tengen.agents.mcts.config import SearchConfig
-    from tengen.agents.mcts.evaluators import NetworkLeaves, RolloutLeaves
+    from tengen.agents.mcts.evaluators import MixedLeaves, NetworkLeaves
     from tengen.agents.mcts.search import LeafEvaluator
 
     rule = spec.options.get("rule", "gumbel" if spec.target else "uct")
@@ -144,12 +179,24 @@ def _make_mcts(spec: AgentSpec, game: Game, seed: int) -> Agent:
         raise TengenError(f"agent '{spec.text}': rule must be gumbel, puct or uct, got '{rule}'")
     evaluator: LeafEvaluator
     if spec.target:
-        if "rollouts" in spec.options:
-            raise TengenError(f"agent '{spec.text}': rollouts is for mcts without a network")
-        network, game = _network(spec, game)
+        share = _rollout_share(spec)
+        network, game = _network(spec.target, game)
         evaluator = NetworkLeaves(network)
+        if share or "value" in spec.options:
+            value, value_game = (
+                _network(spec.options["value"], game) if "value" in spec.options else (None, None)
+            )
+            rollouts = _rollouts(spec, game, seed) if share else None
+            evaluator = MixedLeaves(
+                network, value=value, value_game=value_game, rollouts=rollouts, share=share
+            )
     else:
-        evaluator = RolloutLeaves(game, seed, whole_option(spec, "rollouts", 1, 1, 10_000))
+        for key in ("lambda", "value"):
+            if key in spec.options:
+                raise TengenError(
+                    f"agent '{spec.text}': {key} is for mcts with a network, as in mcts:models/go9"
+                )
+        evaluator = _rollouts(spec, game, seed)
     simulations = whole_option(spec, "sims", 100, 1, 1_000_000)
     # One leaf at a time leaves a network idle in a single long search; few searches notice so few in flight.
     leaves = min(16, max(1, simulations // 64)) if spec.target else 1
@@ -248,7 +295,10 @@ AGENT_KINDS = {
                 "rule": "gumbel (with a network), uct (without) or puct",
                 "leaves": "leaves of one game evaluated together (a network: sims / 64, 1 to 16)",
                 "considered": "actions that gumbel considers at the root (16)",
-                "rollouts": "random games a leaf, without a network (1)",
+                "rollouts": "games to the end a leaf (1)",
+                "rollout": "the rollout policy that plays them, a run or checkpoint (uniformly random)",
+                "lambda": "with a network: their share in a leaf's value (0)",
+                "value": "checkpoint of a network whose value stands in place of the first one's",
                 "temperature": "softens the choice in the first plies (0)",
                 "warm": "how many plies the temperature lasts (8)",
             },
@@ -266,6 +316,14 @@ AGENT_KINDS = {
             }
             | MINIMAX_OPTIONS,
             _make_minimax,
+        ),
+        AgentKind(
+            "rollout",
+            "a rollout policy's moves by 3x3 patterns, at Go",
+            "rollout:CHECKPOINT[?temperature=T]",
+            ("rollout:runs/rollout",),
+            {"temperature": "1 draws as rollouts do, 0 plays the likeliest (1)"},
+            _make_rollout,
         ),
         AgentKind(
             "evolved",

@@ -10,7 +10,7 @@ from tengen.league.tournament_config import TournamentConfig
 from tengen.networks.paths import WEIGHTS, find_checkpoint
 
 ENGINES = frozenset({"gtp", "uci", "hub"})  # kinds of agents that are programs of their own
-NETWORKS = frozenset({"policy", "mcts", "evolved", "dqn"})  # kinds whose target is a checkpoint
+NETWORKS = frozenset({"policy", "mcts", "evolved", "dqn", "rollout"})  # kinds whose target is a checkpoint
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,10 @@ def content_id(spec: AgentSpec, game: Game) -> str:
         target = _digest((find_checkpoint(target) / WEIGHTS).read_bytes())
     elif target and Path(target).is_file():
         target = _digest(Path(target).read_bytes())
-    options = "&".join(f"{key}={value}" for key, value in sorted(spec.options.items()))
+    named = dict(spec.options)
+    for key in {"value", "rollout"} & named.keys() if spec.kind == "mcts" else ():
+        named[key] = _digest((find_checkpoint(named[key]) / WEIGHTS).read_bytes())
+    options = "&".join(f"{key}={value}" for key, value in sorted(named.items()))
     return _digest(f"{game.name} {spec.kind}:{target}?{options}".encode())
 
 

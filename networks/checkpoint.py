@@ -77,6 +77,8 @@ def load_checkpoint(path: Path | str, game: HasNames | None = None) -> tuple[Boa
             f"{folder}: holds action values for {state['world']}, not a board game's policy and value; "
             f"play it as dqn:{folder}"
         )
+    if "rollout" in state:
+        raise TengenError(f"{folder}: holds a rollout policy, no network; play it as rollout:{folder}")
     if "evolved" in state:
         raise TengenError(f"{folder}: holds a population of evolution; play its champion as evolved:{folder}")
     config, spec, meta = _parse_state(folder, state)

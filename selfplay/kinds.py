@@ -3,6 +3,7 @@
 from tengen.selfplay.config import RunConfig, TrainConfig
 from tengen.selfplay.dqn_config import DqnTrainConfig, PqnTrainConfig
 from tengen.selfplay.evolution_config import EvolutionConfig
+from tengen.selfplay.rollout_config import RolloutPolicyConfig
 from tengen.selfplay.supervised_config import SupervisedConfig
 
 KINDS: dict[str, type[RunConfig]] = {
@@ -11,4 +12,5 @@ KINDS: dict[str, type[RunConfig]] = {
     "pqn": PqnTrainConfig,
     "evolution": EvolutionConfig,
     "supervised": SupervisedConfig,
+    "rollout": RolloutPolicyConfig,
 }

@@ -123,6 +123,12 @@ def _runner(config: "RunConfig") -> Any:
         from tengen.cli import train_supervised
 
         return train_supervised
+    from tengen.selfplay.rollout_config import RolloutPolicyConfig
+
+    if isinstance(config, RolloutPolicyConfig):
+        from tengen.cli import train_rollout
+
+        return train_rollout
     from tengen.cli import train_worlds
 
     return train_worlds
