@@ -15,8 +15,8 @@ import numpy as np
 from tengen.benchmarks.measuring import span, whole
 from tengen.benchmarks.rollouts import cpu_seconds
 from tengen.selfplay.games import Games
-from tengen.selfplay.ray_pool import timed
 from tengen.selfplay.ray_rollouts import RayRollouts
+from tengen.selfplay.timed import timed
 
 RECORDED = 0.98  # of the plies
 MEGABYTE = 1e6

@@ -10,7 +10,7 @@ from tengen.league.jobs import Job, JobPlayer, Played, Stop
 from tengen.league.remote_jobs import LOOK_S, Died, RemotePlayer, player_here, sentence
 from tengen.league.tournament_config import TournamentConfig
 from tengen.machine import usable_cores
-from tengen.selfplay.ray_cluster import connect, first_line
+from tengen.selfplay.ray_cluster import connect, disconnect, first_line
 from tengen.selfplay.ray_pool import START_TIMEOUT_S
 
 
@@ -58,7 +58,7 @@ class RayJobs:
     def close(self) -> None:
         """Stop Ray if it was started for the tournament."""
         if self._owns_cluster:
-            self.ray.shutdown()
+            disconnect()
 
 
 class RayPlayer(RemotePlayer):

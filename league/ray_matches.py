@@ -10,7 +10,7 @@ from tengen.league.judge_matches import MatchesHere, MatchesLost, Pair, Stop
 from tengen.league.match import MatchResult
 from tengen.selfplay.capacity import cpus_here
 from tengen.selfplay.config import TrainConfig
-from tengen.selfplay.ray_cluster import connect, first_line
+from tengen.selfplay.ray_cluster import connect, disconnect, first_line
 from tengen.selfplay.ray_pool import START_TIMEOUT_S, fault_of
 
 ASK_EVERY_S = 0.5  # whether to stop
@@ -112,4 +112,4 @@ class MatchesOnRay:
         if self.actor is not None:
             self._drop()
         if self._owns_cluster:
-            self._ray.shutdown()
+            disconnect()

@@ -27,6 +27,7 @@ from tengen.selfplay.opponents import Opponents, Season
 from tengen.selfplay.replay import Replay
 from tengen.selfplay.resume import Saved, restore, save
 from tengen.selfplay.rollouts import make_rollouts
+from tengen.selfplay.saving import saving
 from tengen.selfplay.start import start_from
 
 
@@ -83,7 +84,8 @@ def train(
         ):
             while not (clock.is_over or interrupt.stop_requested):
                 season.draw_if_due(clock.update, rollouts)
-                games = rollouts.collect()
+                with saving(lambda: save(saved, run, rollouts)):
+                    games = rollouts.collect()
                 replay.add(games)
                 losses = learn(learner, replay, clock, games.positions, rng)
                 clock.count(len(games))

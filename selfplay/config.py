@@ -44,6 +44,8 @@ class RolloutsConfig(ActorsConfig):
     """Games side by side in each thread or actor."""
     positions_per_update: Count = 4096
     """Recorded positions between two updates of the acting weights."""
+    max_staleness: Annotated[int, Field(ge=0)] = 0
+    """Games of actors that began more updates ago than this are dropped, and counted; 0 keeps all."""
     max_plies: Annotated[int, Field(ge=0)] = 0
     """Games longer than this count as draws; 0 leaves the end to the rules."""
     tablebase: str = ""

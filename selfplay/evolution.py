@@ -25,6 +25,7 @@ from tengen.selfplay.evolution_config import EvolutionConfig
 from tengen.selfplay.fitness import Openings, Players, make_players
 from tengen.selfplay.hall import Champion, Hall
 from tengen.selfplay.pairing import Results, schedule, scores
+from tengen.selfplay.saving import saving
 from tengen.selfplay.strategies import Population, Strategy, make_strategy
 
 NO_OPENINGS: Openings = ((),)
@@ -126,7 +127,8 @@ def train(
             while not (clock.is_over or interrupt.stop_requested):
                 generation = clock.update + 1
                 started = time.perf_counter()
-                bred = breed(config, strategy, hall, players, len(openings), generation)
+                with saving(lambda: save(saved, run) if clock.update else None):
+                    bred = breed(config, strategy, hall, players, len(openings), generation)
                 saved.champion = bred.champion
                 hall.consider(bred.champion)
                 clock.count(len(bred.results))

@@ -16,8 +16,9 @@ from tengen.envs.game import Game
 from tengen.envs.registry import make_game
 from tengen.selfplay.evolution_config import EvolutionConfig
 from tengen.selfplay.pairing import Jobs, Results
-from tengen.selfplay.ray_pool import ActorPool, timed
+from tengen.selfplay.ray_pool import ActorPool
 from tengen.selfplay.strategies import Population
+from tengen.selfplay.timed import timed
 
 Openings = Sequence[Sequence[int]]
 
@@ -130,6 +131,13 @@ class ThreadPlayers:
         self._threads.shutdown(cancel_futures=True)
 
 
+def unsound(results: Results) -> str | None:
+    """What is wrong with the results of games [J, 2]; None where nothing is."""
+    if len(results) and (abs(results[:, 0]).max() > 1 or results[:, 1].min() < 0):
+        return "its results are none that a game has"
+    return None
+
+
 class FitnessActor:
     """What runs in a Ray actor."""
 
@@ -157,6 +165,7 @@ class RayPlayers:
             lambda index, restarts: (config, openings),
             self._never,
             follows=True,
+            check=lambda answer: unsound(answer[1]),
         )
         self.pool.start()
 
@@ -173,13 +182,10 @@ class RayPlayers:
         sent: dict[Any, int] = {}  # call -> portion
         results: dict[int, Results] = {}
         while len(results) < len(parts):
-            busy = list(pool.calls.values())
-            for index, actor in pool.actors.items():
-                for _ in range(self.config.rollouts.in_flight - busy.count(index)):
-                    if waiting:
-                        chunk = waiting.popleft()
-                        call = actor.play.remote(everyone, parts[chunk], seed + chunk, chunk)
-                        pool.calls[call], sent[call] = index, chunk
+            for index in pool.idle()[: len(waiting)]:
+                chunk = waiting.popleft()
+                call = pool.actors[index].play.remote(everyone, parts[chunk], seed + chunk, chunk)
+                pool.calls[call], sent[call] = index, chunk
             answer = pool.next_answer()
             if answer is not None:
                 results[answer[0]] = answer[1]

@@ -53,6 +53,22 @@ class Games:
             return f"actions reach from {self.actions.min()} to {self.actions.max()} of {actions}"
         return None
 
+    def unsound(self) -> str | None:
+        """Which arrays hold values that no game has, as of a player whose arithmetic went wrong."""
+        for name in ("policy", "values", "scores"):
+            if not np.isfinite(getattr(self, name)).all():
+                return f"its {name} are not all numbers"
+        if not np.isin(self.results, (-1, 0, 1)).all():
+            return "its results are none that a game has"
+        return None
+
+    def only(self, keep: NDArray[np.bool_]) -> "Games":
+        """The games [G] to keep."""
+        plies = np.repeat(keep, self.lengths)  # [T]
+        rows = dict.fromkeys(("actions", "to_play", "is_recorded", "values"), plies)
+        rows["policy"] = plies[self.is_recorded]
+        return Games(**{name: array[rows.get(name, keep)] for name, array in self.arrays().items()})  # type: ignore[arg-type]
+
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Name -> array, for shards and transport."""
         return {field.name: getattr(self, field.name) for field in fields(self)}

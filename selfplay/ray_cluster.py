@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import secrets
 import socket
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tengen.errors import MachineError
+from tengen.selfplay import ray_session
 
 PROBE_TIMEOUT_S = 5.0
 # Every HTTP/2 server, and so gRPC's, answers this with its own SETTINGS frame (RFC 9113, section 3.4).
@@ -31,13 +33,36 @@ def connect(address: str | None, cpus: float) -> None:
         options |= {
             "num_cpus": max(1, int(np.ceil(cpus))),
             "include_dashboard": False,
-            "object_store_memory": OBJECT_STORE_BYTES,
+            "object_store_memory": ray_session.store_bytes(OBJECT_STORE_BYTES),
+            **ray_session.begin(),
         }
+    ray_session.quiet(ray)
     try:
         ray.init(address=address or "local", **options)
     except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         where = f"cannot join the Ray cluster at {address}" if address else "cannot start Ray on this machine"
-        raise MachineError(f"{where}: {first_line(error)}") from error
+        raise MachineError(f"{where}: {_reason(error)}") from error
+
+
+def disconnect() -> None:
+    """Leave the cluster; one that was started here ends."""
+    import ray
+
+    ray.shutdown()
+    ray_session.end()
+
+
+def _reason(error: BaseException) -> str:
+    """Why we cannot join, in a line that says what would help."""
+    said = str(error)
+    versions = re.findall(r"(?:Ray|Python): (\S+)", said)
+    if "ersion mismatch" in said and len(versions) == 4:
+        ray_there, python_there, ray_here, python_here = versions
+        return (
+            f"it runs Ray {ray_there} and Python {python_there}, and this is Ray {ray_here} and Python "
+            f"{python_here}; all machines need the same"
+        )
+    return first_line(error)
 
 
 def probe(address: str) -> None:
@@ -78,6 +103,20 @@ def ensure_token() -> None:
         return
     with open(descriptor, "w") as file:
         file.write(secrets.token_hex(32))
+
+
+def own_gpus_only() -> None:
+    """Inside an actor that asked for no GPU: let none be seen, before torch looks for them. Else nothing.
+
+    Ray sets CUDA_VISIBLE_DEVICES for actors that have GPUs; for the others its newer releases leave it alone,
+    and they would all take the machine's first.
+    """
+    import ray
+
+    if getattr(ray, "get_runtime_context", None) is None or not ray.is_initialized():
+        return
+    if ray.get_runtime_context().get_actor_id() is not None and not ray.get_gpu_ids():
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 def first_line(error: BaseException) -> str:

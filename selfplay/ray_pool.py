@@ -1,23 +1,25 @@
 """Ray actors that work for a learner: bounded calls in flight, dead actors replaced, faults explained."""
 
 import contextlib
-import functools
 import sys
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple, ParamSpec, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from tengen.errors import MachineError, TengenError
 from tengen.selfplay.actors_config import AUTO
 from tengen.selfplay.capacity import cpus_here, lacking, room
-from tengen.selfplay.ray_cluster import connect, first_line
+from tengen.selfplay.pulse import GROUP, Pulse
+from tengen.selfplay.ray_cluster import connect, disconnect, first_line
+from tengen.selfplay.ray_health import Health
+from tengen.selfplay.timed import Timed
 
 START_TIMEOUT_S = 120.0
 FAILURES = 10  # for each actor, without a single answer in between, before the run gives up
-LOOK_S = 10.0  # between looks at the cluster: has it grown or shrunk, are actors waiting for a place
-
-
-P = ParamSpec("P")
+LOOK_S = 10.0  # between looks at the cluster: is it there, has it grown, is an actor silent
+REST_S = 15.0  # at most, that an actor which failed again and again rests before it is asked once more
+OUT_OF_REACH_S = 1.0  # that one rests which its machine's network does not reach
+LACKS = "No module named"
 
 
 class PoolConfig(Protocol):
@@ -37,29 +39,6 @@ class PoolConfig(Protocol):
     def in_flight(self) -> int: ...
 
 
-class Timed(NamedTuple):
-    """An actor's answer, and how it spent its time since the one before."""
-
-    answer: Any
-    busy_s: float
-    idle_s: float
-
-
-def timed(call: Callable[P, Any]) -> Callable[P, Timed]:
-    """A method of an actor whose answers say how long it worked, and how long it had waited for the call."""
-
-    @functools.wraps(call)
-    def with_times(*arguments: P.args, **more: P.kwargs) -> Timed:
-        actor: Any = arguments[0]
-        began = time.perf_counter()
-        idle = began - getattr(actor, "_free_since", began)
-        answer = call(*arguments, **more)
-        actor._free_since = time.perf_counter()
-        return Timed(answer, actor._free_since - began, idle)
-
-    return with_times
-
-
 class ActorPool:
     """Actors of one class, each with up to `in_flight` calls; who asks never waits for all.
 
@@ -67,6 +46,11 @@ class ActorPool:
     ask(actor, index): makes one call, of a method that is `timed`, and returns its reference. Whatever the
     actor needs travels with the call: nothing else is sent, so nothing else can pile up, and a replaced actor
     has it with its first call.
+
+    check(answer): what is wrong with an answer, None where it can be learnt from. One that is wrong is
+    dropped and its actor replaced.
+
+    booked: CPUs and GPUs of the cluster that are not the actors' to have: the learner's.
 
     With workers=auto the pool has as many actors as the cluster has room for; where it `follows`, actors come
     and go with its machines. Actors that find no place are waited for, and it is said what they lack.
@@ -80,6 +64,8 @@ class ActorPool:
         ask: Callable[[Any, int], Any],
         *,
         follows: bool = False,
+        check: Callable[[Any], str | None] = lambda answer: None,
+        booked: Mapping[str, float] | None = None,
     ) -> None:
         import ray
 
@@ -88,23 +74,38 @@ class ActorPool:
         self._class = actor_class
         self._make_arguments = make_arguments
         self._ask = ask
+        self._check = check
+        self._booked = booked or {}
         self._owns_cluster = not ray.is_initialized()
         if self._owns_cluster:
             connect(config.address, cpus_here(config))
+        self._is_here = not config.address  # nobody will add machines to it
+        self._health = Health(ray)
+        self._pulse = Pulse(ray)
         self._follows = follows and config.workers == AUTO
         self.count = room(config, self._resources()) if config.workers == AUTO else int(config.workers)
         self.restarts = 0  # of actors, over the whole run
+        self.rejected = 0  # answers, since they were last reported
         self.actors: dict[int, Any] = {}
         self.calls: dict[Any, int] = {}  # reference -> actor
         self._answered: set[int] = set()  # actors that have a place
         self._failures = 0  # since the last answer
+        self._failed: dict[int, int] = {}  # actor -> failures since its last answer
+        self._rests: dict[int, float] = {}  # actor -> when it may be asked again
+        self._heard = time.monotonic()  # somebody
         self._looked = time.monotonic()
         self._said = ""
         self._busy_s = self._idle_s = 0.0
 
     def put(self, value: Any) -> Any:
-        """Put a value where all actors can fetch it once a machine; its reference."""
-        return self._ray.put(value)
+        """Put a value where all actors can fetch it once a machine; its reference. Raises MachineError."""
+        try:
+            return self._ray.put(value)
+        except self._ray.exceptions.RayError as error:
+            raise MachineError(
+                f"Ray's object store does not take more ({first_line(error)}); give its machine more of "
+                "/dev/shm and disk, or let fewer calls be in flight (rollouts.in_flight)"
+            ) from error
 
     def start(self) -> None:
         """Start the actors, unless they are there; waits until one is. Raises MachineError.
@@ -113,77 +114,111 @@ class ActorPool:
         """
         if self.actors:
             return
-        fixed = self._owns_cluster and not self.config.address
-        if fixed and (missing := lacking(self.config, self.count, self._resources())):
+        if self._is_here and (missing := lacking(self.config, self.count, self._resources())):
             raise MachineError(
                 f"rollouts: {self.count} actors want {missing}; fewer workers, or less for each, would fit"
             )
         self.actors = {i: self._start(i) for i in range(self.count)}
-        calls = [actor.ready.remote() for actor in self.actors.values()]
-        began = time.monotonic()
-        while not self._ray.wait(calls, num_returns=1, timeout=LOOK_S)[0]:
-            self._say_what_is_lacking()
-            if fixed and time.monotonic() - began > START_TIMEOUT_S:
-                raise MachineError(f"Ray started no rollout actor within {START_TIMEOUT_S:.0f} s")
+        self._heard = time.monotonic()
+        while not self._pulse.waited_for(LOOK_S):
+            self._look_now()
 
     def _resources(self) -> dict[str, float]:
         has: dict[str, float] = dict(self._ray.cluster_resources())
+        for unit, count in self._booked.items():
+            has[unit] = max(0.0, has.get(unit, 0.0) - count)
         if not self.config.address and self.config.workers == AUTO:
             has["CPU"] = min(has.get("CPU", 0.0), cpus_here(self.config))  # the judge may have asked for more
         return has
 
     def _start(self, index: int) -> Any:
         self._answered.discard(index)
-        actor_class = self._ray.remote(self._class).options(
+        actor_class = self._ray.remote(concurrency_groups={GROUP: 1})(self._class).options(
             num_cpus=self.config.cpus_per_worker,
             num_gpus=self.config.gpus_per_worker,
             scheduling_strategy="SPREAD" if self.config.placement == "spread" else "DEFAULT",
             max_restarts=0,  # replaced below, with new arguments
             max_task_retries=0,
         )
-        return actor_class.remote(*self._make_arguments(index, self.restarts))
+        actor = actor_class.remote(*self._make_arguments(index, self.restarts))
+        self._pulse.begin(index, actor)
+        return actor
+
+    def idle(self) -> list[int]:
+        """An actor's number for each call that it could take now."""
+        outstanding, now = list(self.calls.values()), time.monotonic()
+        return [
+            index
+            for index in self.actors
+            if self._rests.get(index, 0.0) <= now
+            for _ in range(self.config.in_flight - outstanding.count(index))
+        ]
 
     def feed(self) -> None:
         """Keep every actor's queue at `in_flight` calls."""
-        self._look()
-        outstanding = list(self.calls.values())
-        for index, actor in self.actors.items():
-            for _ in range(self.config.in_flight - outstanding.count(index)):
-                self.calls[self._ask(actor, index)] = index
+        for index in self.idle():
+            self.calls[self._ask(self.actors[index], index)] = index
 
     def next_answer(self) -> Any:
-        """What the call answers that is first; None where it was lost, and an actor that died is replaced."""
-        while not (ready := self._ray.wait(list(self.calls), num_returns=1, timeout=LOOK_S)[0]):
-            if not self._answered:
-                self._say_what_is_lacking()
+        """What the call answers that is first; None where there is none, but somebody could be asked.
+
+        An actor that died, or whose answer is no good, is replaced. Raises MachineError if that is no help.
+        """
+        self._look()
+        if not self.calls:
+            time.sleep(0.2)  # all rest
+            return None
+        while not (ready := self._ray.wait(list(self.calls), num_returns=1, timeout=self._patience())[0]):
             self._look()
+            if self.idle():
+                return None
         return self._fetch(ready[0], self.calls.pop(ready[0]))
+
+    def _patience(self) -> float:
+        """Seconds until something is to be done: a look, or somebody has rested."""
+        now = time.monotonic()
+        return min([LOOK_S, *(until - now for until in self._rests.values() if until > now)])
 
     def _fetch(self, reference: Any, index: int) -> Any:
         errors = self._ray.exceptions
         try:
-            answer: Timed = self._ray.get(reference)
+            found: Timed = self._ray.get(reference)
         except errors.RayTaskError as error:
             raise fault_of(error, "a rollout actor") from error
-        except errors.ActorUnavailableError as error:
-            self._count_failure(error)
-            time.sleep(0.2)  # out of reach for a moment: the next round asks again
+        except errors.ActorUnavailableError:
+            self._rests[index] = time.monotonic() + OUT_OF_REACH_S  # Ray, or its silence, will decide
             return None
         except errors.RayError as error:  # the actor died, or its machine did
             if index in self.actors:  # else it was let go
-                self._count_failure(error)
-                self._replace(index)
+                self._fail(index, first_line(error), str(error), error)
+            return None
+        if (fault := self._check(found.answer)) is not None:
+            self.rejected += 1
+            self._fail(index, fault, "", None)
             return None
         self._failures = 0
+        self._failed.pop(index, None)
+        self._heard = time.monotonic()
+        self._pulse.heard(index)
         self._answered.add(index)
-        self._busy_s += answer.busy_s
-        self._idle_s += answer.idle_s
-        return answer.answer
+        self._busy_s += found.busy_s
+        self._idle_s += found.idle_s
+        return found.answer
 
-    def _count_failure(self, error: Exception) -> None:
+    def _fail(self, index: int, fault: str, whole: str, error: Exception | None) -> None:
+        """Replace an actor; one that fails again and again comes back more and more slowly."""
+        if LACKS in whole and not self._answered:
+            module = whole.partition(LACKS)[2].strip(" '\n").partition("'")[0]
+            raise MachineError(
+                f"rollouts: a machine of the cluster has no module '{module}'; install the same Tengen on "
+                "every machine, or send this one along with 'tengen cluster submit'"
+            ) from error
         self._failures += 1
         if self._failures > FAILURES * len(self.actors):
-            raise MachineError(f"Ray actors keep failing; the last one said: {first_line(error)}") from error
+            raise MachineError(f"Ray actors keep failing; the last one said: {fault}") from error
+        times = self._failed[index] = self._failed.get(index, 0) + 1
+        self._replace(index)
+        self._rests[index] = time.monotonic() + (min(REST_S, 2.0 ** (times - 2)) if times > 1 else 0.0)
 
     def _replace(self, index: int) -> None:
         self.restarts += 1
@@ -194,14 +229,29 @@ class ActorPool:
         self.calls = {call: owner for call, owner in self.calls.items() if owner != index}
         with contextlib.suppress(Exception):
             self._ray.kill(self.actors.pop(index))
+        self._pulse.forget(index)
+        self._rests.pop(index, None)
 
     # --- the cluster --------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Every ten seconds: more actors where there is room, fewer where machines have left."""
-        if not self._follows or time.monotonic() - self._looked < LOOK_S:
-            return
+        """Every ten seconds: is the cluster there, is an actor silent or without a place, is there room."""
+        if time.monotonic() - self._looked >= LOOK_S:
+            self._look_now()
+
+    def _look_now(self) -> None:
         self._looked = time.monotonic()
+        self._health.look()
+        for index in self._pulse.look(self.actors):
+            self._say(f"actor {index} has answered nothing for long; another one takes its place")
+            self._replace(index)
+        if not self._pulse.placed:
+            self._wait_for_a_place()
+        if self._follows:
+            self._follow()
+
+    def _follow(self) -> None:
+        """More actors where there is room, fewer where machines have left."""
         fits = room(self.config, self._resources())
         for index in sorted(set(self.actors) - self._answered, reverse=True):
             if len(self.actors) > fits:  # it lost its place, and there is none for it
@@ -214,14 +264,19 @@ class ActorPool:
             index += 1
         self.count = len(self.actors)
 
-    def _say_what_is_lacking(self) -> None:
+    def _wait_for_a_place(self) -> None:
+        """Nobody has one: say what is lacking. Raises MachineError where nobody is going to have one."""
         missing = lacking(self.config, self.count, self._resources())
         actors = f"{self.count} actor{'s' if self.count > 1 else ''}"
         said = f"waiting for Ray: {actors} want {missing}" if missing else ""
-        said = said or f"waiting for Ray to start {actors}"
-        if said != self._said:
-            print(said, file=sys.stderr, flush=True)
-        self._said = said
+        self._say(said or f"waiting for Ray to start {actors}")
+        if self._is_here and time.monotonic() - self._heard > START_TIMEOUT_S:
+            raise MachineError(f"Ray started no rollout actor within {START_TIMEOUT_S:.0f} s")
+
+    def _say(self, sentence: str) -> None:
+        if sentence != self._said:
+            print(sentence, file=sys.stderr, flush=True)
+        self._said = sentence
 
     def stats(self) -> dict[str, float]:
         """Actors that play, their idle share since the last call, calls waiting at them, and restarts."""
@@ -231,7 +286,9 @@ class ActorPool:
             "idle_share": self._idle_s / whole if whole else 0.0,
             "calls_in_flight": float(len(self.calls)),
             "restarts": float(self.restarts),
+            "rejected": float(self.rejected),
         }
+        self.rejected = 0
         self._busy_s = self._idle_s = 0.0
         return found
 
@@ -248,7 +305,7 @@ class ActorPool:
         for index in list(self.actors):
             self._let_go(index)
         if self._owns_cluster:
-            self._ray.shutdown()
+            disconnect()
 
 
 def fault_of(error: Exception, who: str) -> TengenError:
@@ -257,21 +314,3 @@ def fault_of(error: Exception, who: str) -> TengenError:
     if isinstance(cause, TengenError):
         return cause
     return MachineError(f"{who} failed: {type(cause).__name__}: {first_line(cause)}")
-
-
-class Pooled:
-    """What rollouts by a pool of actors leave to it."""
-
-    pool: ActorPool
-
-    def state(self) -> list[dict[str, Any]]:
-        """See `ActorPool.state`."""
-        return self.pool.state()
-
-    def restore(self, states: list[dict[str, Any]]) -> None:
-        """See `ActorPool.restore`."""
-        self.pool.restore(states)
-
-    def close(self) -> None:
-        """See `ActorPool.close`."""
-        self.pool.close()

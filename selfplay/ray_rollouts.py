@@ -1,12 +1,16 @@
 """Self-play in Ray actors."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from tengen.envs import make_game
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.games import Games
 from tengen.selfplay.opponents import Opponent
-from tengen.selfplay.ray_pool import ActorPool, Pooled, timed
+from tengen.selfplay.pooled import Pooled, sound
+from tengen.selfplay.ray_pool import ActorPool
 from tengen.selfplay.rollouts import Player, Rates, Weights, worker_seed
+from tengen.selfplay.timed import timed
 
 
 class RayPlayer:
@@ -44,12 +48,15 @@ class RayRollouts(Pooled):
 
     actor_class: type = RayPlayer
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, booked: Mapping[str, float] | None = None) -> None:
         self.config = config
         self._version = 0
         self._weights: Any = None
         self._opponent: Any = None
         self._rates = Rates()
+        self._game = make_game(config.game)
+        self._points = self._game.obs_shape[1] * self._game.obs_shape[2] if self._game.has_ownership else 0
+        self._too_old = 0  # games, since they were last reported
         self._waiting = 0  # positions that answers brought beyond what was asked for
         self.pool = ActorPool(
             self.actor_class,
@@ -62,7 +69,14 @@ class RayRollouts(Pooled):
                 self._share(), self._weights, self._version, self._opponent
             ),
             follows=True,
+            check=self._fault,
+            booked=booked,
         )
+
+    def _fault(self, answer: tuple[Games, dict[str, float]]) -> str | None:
+        """What is wrong with an actor's answer."""
+        games, _ = answer
+        return games.fault(self._game.num_actions, self._points) or games.unsound()
 
     def _share(self) -> int:
         """Positions of one answer: about one comes from each actor every update."""
@@ -71,7 +85,7 @@ class RayRollouts(Pooled):
     def publish(self, weights: Weights, version: int) -> None:
         """See `Rollouts.publish`; the first call starts the actors."""
         self._version = version
-        self._weights = self.pool.put(dict(weights))
+        self._weights = self.pool.put(sound(weights))
         self.pool.start()
 
     def oppose(self, opponent: Opponent | None) -> None:
@@ -104,8 +118,15 @@ class RayRollouts(Pooled):
         games, counts = answer
         self._waiting += int(counts["recorded"])
         self._rates.add(games, counts, self._version)
+        limit = self.config.rollouts.max_staleness
+        if limit and len(games):
+            is_new = self._version - games.versions <= limit
+            self._too_old += int((~is_new).sum())
+            games = games.only(is_new)
         return [games]
 
     def stats(self) -> dict[str, float]:
         """See `Rollouts.stats`; and how the actors fare."""
-        return {**self._rates.take(), **self.pool.stats()}
+        too_old, self._too_old = self._too_old, 0
+        old = {"too_old": float(too_old)} if self.config.rollouts.max_staleness else {}
+        return {**self._rates.take(), **self.pool.stats(), **old}

@@ -13,8 +13,10 @@ from tengen.agents.dqn.transitions import Played, Transitions
 from tengen.selfplay.capacity import fixed
 from tengen.selfplay.dqn_config import DqnTrainConfig, PqnTrainConfig
 from tengen.selfplay.kinds import KINDS
-from tengen.selfplay.ray_pool import ActorPool, Pooled, timed
+from tengen.selfplay.pooled import Pooled, sound
+from tengen.selfplay.ray_pool import ActorPool
 from tengen.selfplay.rollouts import Weights, worker_seed
+from tengen.selfplay.timed import timed
 
 WorldTrainConfig = DqnTrainConfig | PqnTrainConfig
 Answer = Transitions | Played  # for a replay, or whole for a learner without one
@@ -176,6 +178,16 @@ class RayActor:
         return self._actor.collect(weights, version, epsilon)
 
 
+def unsound(answer: Answer) -> str | None:
+    """What is wrong with steps that an actor sent; None where nothing is."""
+    if isinstance(answer, Played):
+        found = {"rewards": answer.rollout.rewards, "values": answer.rollout.next_values}
+    else:
+        found = {"rewards": answer.rewards}  # priorities that are not known are NaN
+    bad = [name for name, array in found.items() if not np.isfinite(array).all()]
+    return f"its {bad[0]} are not all numbers" if bad else None
+
+
 class RayWorldRollouts(Pooled):
     """`rollouts.workers` actors with worlds of their own; the learner never waits for all of them."""
 
@@ -197,12 +209,13 @@ class RayWorldRollouts(Pooled):
             lambda actor, index: actor.collect.remote(
                 self._weights, self._version, self._epsilons[index * count : (index + 1) * count]
             ),
+            check=lambda answer: unsound(answer[0]),
         )
 
     def publish(self, weights: Weights, version: int, step: int) -> None:
         """See `WorldRollouts.publish`; the first call starts the actors."""
         rollouts = self.config.rollouts
-        self._weights, self._version = self.pool.put(dict(weights)), version
+        self._weights, self._version = self.pool.put(sound(weights)), version
         self._epsilons = epsilons(self.config.exploration, step, fixed(rollouts) * rollouts.worlds)
         self.pool.start()
 

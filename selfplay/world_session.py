@@ -10,6 +10,7 @@ from tengen.rundir import RunDir
 from tengen.selfplay.clock import RunClock
 from tengen.selfplay.dqn_config import WorldRunConfig
 from tengen.selfplay.dqn_resume import SavedWorlds, restore, save
+from tengen.selfplay.saving import saving
 from tengen.selfplay.world_log import WorldJudge, WorldLog
 from tengen.selfplay.world_rollouts import Answer, WorldTrainConfig, make_world_rollouts
 
@@ -75,7 +76,8 @@ class WorldSession:
 
     def collect(self) -> Answer:
         """See `WorldRollouts.collect`."""
-        return self._rollouts.collect()
+        with saving(lambda: save(self._saved, self._run, self._rollouts)):
+            return self._rollouts.collect()
 
     def end_turn(self, new_steps: int) -> None:
         """The learner has learnt from so many new steps: publish it, save and rate what is due."""

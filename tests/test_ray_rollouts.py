@@ -154,8 +154,9 @@ def test_the_cluster_token_is_for_this_user_alone(tmp_path, monkeypatch):
 class Call:
     """A reference to an answer."""
 
-    def __init__(self, answer: Any) -> None:
+    def __init__(self, answer: Any, is_work: bool = False) -> None:
         self.answer = answer
+        self.is_work = is_work  # and not a question whether somebody is there
 
 
 class FakeRay:
@@ -180,18 +181,21 @@ class FakeRay:
         self.resources = {"CPU": 2.0}
         self.options: list[dict[str, Any]] = []
 
-    def remote(self, cls: type) -> Any:
+    def remote(self, **_: Any) -> Any:
+        return self._remote
+
+    def _remote(self, cls: type) -> Any:
         def make(config: Any, seed: int) -> Any:
             self.seeds.append(seed)
             player = cls(config, seed)
 
             def collect(*arguments: Any) -> Call:
                 self.calls.append((seed, arguments[2]))
-                return Call(lambda: player.collect(*arguments))
+                return Call(lambda: player.collect(*arguments), is_work=True)
 
-            return SimpleNamespace(
-                collect=SimpleNamespace(remote=collect), ready=SimpleNamespace(remote=lambda: Call(None))
-            )
+            ready = SimpleNamespace(remote=lambda: Call(lambda: None))
+            ready.options = lambda **_: ready
+            return SimpleNamespace(collect=SimpleNamespace(remote=collect), ready=ready)
 
         def options(**given: Any) -> Any:
             self.options.append(given)
@@ -210,7 +214,7 @@ class FakeRay:
         return calls[:num_returns], calls[num_returns:]
 
     def get(self, call: Call) -> Any:
-        if self.faults:
+        if self.faults and call.is_work:
             raise self.faults.pop(0)
         return call.answer()
 
@@ -220,6 +224,9 @@ class FakeRay:
     def is_initialized(self) -> bool:
         return True
 
+    def get_runtime_context(self) -> Any:
+        return SimpleNamespace()
+
 
 @pytest.fixture
 def faked(monkeypatch):
@@ -227,6 +234,8 @@ def faked(monkeypatch):
     ray = FakeRay()
     monkeypatch.setitem(sys.modules, "ray", ray)
     monkeypatch.setattr("tengen.selfplay.ray_pool.time.sleep", lambda _: None)
+    monkeypatch.setattr(ray_pool, "REST_S", 0.0)
+    monkeypatch.setattr(ray_pool, "OUT_OF_REACH_S", 0.0)
     config = small(rollouts={"workers": 2, "in_flight": 2, "opening_plies": 0})
     rollouts = RayRollouts(config)
     rollouts.publish(newest(config), 0)
