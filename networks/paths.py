@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tengen
 from tengen.errors import MachineError, TengenError
+from tengen.remote.place import as_url
 from tengen.rundir import checkpoints
 from tengen.words import nearest
 
@@ -15,8 +16,13 @@ def find_checkpoint(path: Path | str) -> Path:
     """The checkpoint folder that path stands for.
 
     path: a checkpoint or model folder; one of its files; a run (its newest checkpoint), with or without
-    `/latest`; `models/NAME` of the installed package. Raises TengenError where there is none.
+    `/latest`; `models/NAME` of the installed package; the URL of a run, or of one of these in it. Raises
+    TengenError where there is none.
     """
+    if url := as_url(path):
+        from tengen.remote.reading import checkpoint_at
+
+        path = checkpoint_at(url)
     path = Path(path).expanduser()
     if not path.exists() and not path.is_absolute() and path.parts[:1] == ("models",):
         shipped = Path(tengen.__file__).parent / path

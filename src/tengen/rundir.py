@@ -1,20 +1,23 @@
 """A run on disk: `runs/<name>/` with its lock, metrics, checkpoints and log."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
+import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tengen.errors import TengenError
+from tengen.errors import MachineError, TengenError
 from tengen.files import atomic_write_bytes, disk_faults, fsync_folder
 from tengen.metrics import MetricsLog
 from tengen.words import nearest
 
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 KEEP_MARK = "keep"  # a checkpoint that holds a file of this name is never pruned
 
 
@@ -48,6 +51,10 @@ class RunDir:
         """Use `create` or `open`."""
         self.path = path
         self.keep = keep
+        self.name = str(path)
+        """What a user calls it: another machine may know it by a URL."""
+        self.after_save: Callable[[], None] | None = None
+        """Called with every new checkpoint; must not raise."""
         self._lock = _acquire(path)
         self._metrics = MetricsLog(path)
 
@@ -163,6 +170,8 @@ class RunDir:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         self._prune()
+        if self.after_save is not None:
+            self.after_save()
 
     def _prune(self) -> None:
         unmarked = [folder for folder in checkpoints(self.path).values() if not (folder / KEEP_MARK).exists()]
@@ -191,22 +200,40 @@ class RunDir:
         self.close()
 
 
-def _acquire(path: Path) -> int:
+@contextlib.contextmanager
+def locked(path: Path, name: str) -> Iterator[None]:
+    """Hold the lock of a folder. Raises TengenError, which says `name`, where another process does."""
+    descriptor = _acquire(path, name)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(path: Path, name: str | None = None) -> int:
     """Take the lock of a run; the descriptor that holds it. The kernel drops it when the process dies."""
     with disk_faults(path, "lock the run directory"):
         descriptor = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
         except BlockingIOError:
-            owner = os.read(descriptor, 32).decode(errors="replace").strip()
+            number, _, host = os.read(descriptor, 300).decode(errors="replace").strip().partition(" ")
             os.close(descriptor)
-            who = f"process {owner}" if owner else "another process"
-            raise TengenError(f"{path}: is in use by {who}; wait for it or name another run") from None
-        except OSError:
+            who = f"process {number}" if number else "another process"
+            where = f" on {host}" if host and host != socket.gethostname() else ""
+            raise TengenError(
+                f"{name or path}: is in use by {who}{where}; wait for it or name another run"
+            ) from None
+        except OSError as error:
             os.close(descriptor)
+            if error.errno in NO_LOCKS:
+                raise MachineError(
+                    f"{path}: cannot be locked ({error.strerror}), so that two processes could write to it; "
+                    "mount its file system with locks (NFS: its lock service), or keep the run at a URL"
+                ) from error
             raise
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return descriptor
 
 

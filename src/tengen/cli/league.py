@@ -39,8 +39,8 @@ def add_parser(subparsers: Any) -> None:
         usage="tengen league STORE [--anchor NAME=ELO] [--html FILE] [--json]\n"
         "       tengen league export STORE --format pgn|csv|sgf|pdn --out DIR [--json]\n"
         "       tengen league import STORE FILE... [--json]",
-        description="Show the league of a training run or a tournament (STORE: its folder, or the file of "
-        "its games): standings, who scores what against whom, ratings over time; with --html as one page "
+        description="Show the league of a training run or a tournament (STORE: its folder or URL, or a file "
+        "of games): standings, who scores what against whom, ratings over time; with --html as one page "
         "that needs no network, its games to be played through. Or write the games of a store as PGN or CSV "
         "(results, for Ordo and BayesElo; White moved first), SGF (Go) or PDN (checkers), or add games to "
         "it: of SGF and PDN files with their moves, of PGN and CSV files the results.",
@@ -120,7 +120,10 @@ def _import(args: argparse.Namespace) -> int:
     from tengen.console import Progress, emit_json
     from tengen.league.importing import import_games
     from tengen.league.store import Store
+    from tengen.remote.place import as_url
 
+    if as_url(args.store):
+        raise TengenError(f"{args.store}: is the copy of a run, which only the run writes to")
     with Store.open(_file(args.store)) as store, Progress("importing", unit="games") as progress:
         found = import_games(store, args.files, lambda file: progress.advance(note=file))
     shown = found.faults[:FAULTS_SHOWN]
@@ -141,7 +144,9 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _file(name: str) -> Path:
-    path = Path(name)
+    from tengen.remote.reading import league_at
+
+    path = league_at(name)
     if path.is_dir():
         if not (path / STORE).is_file():
             raise TengenError(f"{path}: is a folder without a store of games ({STORE})")

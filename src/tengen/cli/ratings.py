@@ -62,8 +62,9 @@ def run(args: argparse.Namespace) -> int:
 
     from tengen.console import emit_json
     from tengen.league.ratings import rate
+    from tengen.remote.reading import league_at
 
-    found = _read(Path(args.file))
+    found = _read(league_at(args.file))
     rated = rate(found.results, advantage, draw_elo, anchors)
     _report(rated, found)
     if args.json:

@@ -2,12 +2,14 @@
 
 import argparse
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tengen.errors import TengenError
 
 if TYPE_CHECKING:
+    from tengen.remote.session import RemoteRun
     from tengen.rundir import RunDir
     from tengen.selfplay.config import RunConfig
 
@@ -26,20 +28,29 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "overrides", metavar="key=value", nargs="*", help="values to put in place of the file's"
     )
-    parser.add_argument("--run", metavar="DIR", help="run directory (default runs/RECIPE, or RECIPE-2, ...)")
-    parser.add_argument("--resume", metavar="DIR", help="go on with the run in this directory")
+    parser.add_argument(
+        "--run",
+        metavar="DIR",
+        help="run directory (default runs/RECIPE, or RECIPE-2, ...), or a URL "
+        "(s3://BUCKET/FOLDER, gs://...) that every save is copied to",
+    )
+    parser.add_argument("--resume", metavar="DIR", help="go on with the run in this directory, or at a URL")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; 130 when the user stopped it."""
     from tengen.config import find_config, load_config, to_yaml
+    from tengen.remote.place import as_url
     from tengen.rundir import RunDir, free_run_path
     from tengen.selfplay.kinds import KINDS
 
     if args.resume:
         if args.run:
             raise TengenError("--run and --resume exclude each other; --resume names the run to go on with")
-        return _resume(Path(args.resume), [word for word in (args.config, *args.overrides) if word])
+        words = [word for word in (args.config, *args.overrides) if word]
+        if url := as_url(args.resume):
+            return _resume_at(url, words)
+        return _resume(Path(args.resume), words)
     if args.run is not None and not args.run.strip():
         raise TengenError("--run is empty; it names the folder of the run, as in --run runs/mine")
     if not args.config:
@@ -50,21 +61,50 @@ def run(args: argparse.Namespace) -> int:
         from tengen.selfplay.start import check_start
 
         check_start(config)
+    if args.run and (url := as_url(args.run)):
+        return _begin_at(url, config)
     path = Path(args.run) if args.run else free_run_path(find_config(args.config).stem)
     with RunDir.create(path, to_yaml(config), config.checkpoint.keep) as directory:
         return _train(config, directory, resume=False)
 
 
-def _resume(path: Path, overrides: list[str]) -> int:
+def _begin_at(url: str, config: "RunConfig") -> int:
+    """Start a run that is copied to a URL."""
+    from tengen.config import to_yaml
+    from tengen.remote.session import RemoteRun
+    from tengen.rundir import RunDir
+
+    with (
+        RemoteRun(url, resume=False) as remote,
+        RunDir.create(remote.path, to_yaml(config), config.checkpoint.keep) as directory,
+        remote.mirrored(directory),
+    ):
+        return _train(config, directory, resume=False)
+
+
+def _resume_at(url: str, overrides: list[str]) -> int:
+    """Go on with a run that is kept at a URL."""
+    from tengen.remote.session import RemoteRun
+
+    _check_overrides(overrides)
+    with RemoteRun(url, resume=True) as remote:
+        return _resume(remote.path, overrides, remote)
+
+
+def _check_overrides(overrides: list[str]) -> None:
+    recipe = next((word for word in overrides if "=" not in word), None)
+    if recipe is not None:
+        raise TengenError(f"--resume takes the run's own configuration; leave out '{recipe}'")
+
+
+def _resume(path: Path, overrides: list[str], remote: "RemoteRun | None" = None) -> int:
     """Go on with a run; overrides (not of game, worlds and network) stay in its config.yaml if they fit."""
     from tengen.config import load_config, to_yaml
     from tengen.files import atomic_write_text
     from tengen.rundir import RunDir
     from tengen.selfplay.kinds import KINDS
 
-    if any("=" not in word for word in overrides):
-        recipe = next(word for word in overrides if "=" not in word)
-        raise TengenError(f"--resume takes the run's own configuration; leave out '{recipe}'")
+    _check_overrides(overrides)
     file = path / "config.yaml"
     if not file.is_file():
         RunDir.open(path).close()  # says what is there instead of a run
@@ -74,7 +114,7 @@ def _resume(path: Path, overrides: list[str]) -> int:
             raise TengenError(f"command line: {key} cannot change in a run; begin a new one")
     config = _settled(config)
     _runner(config).check(config)
-    with RunDir.open(path) as directory:
+    with RunDir.open(path) as directory, remote.mirrored(directory) if remote else nullcontext():
         directory.keep = config.checkpoint.keep
         if config == before:
             return _train(config, directory, resume=True)
@@ -137,5 +177,5 @@ def _runner(config: "RunConfig") -> Any:
 def _train(config: "RunConfig", directory: "RunDir", *, resume: bool) -> int:
     if _runner(config).train(config, directory, resume=resume):
         return 0
-    print(f"saved; go on with: tengen train --resume {shlex.quote(str(directory.path))}")
+    print(f"saved; go on with: tengen train --resume {shlex.quote(directory.name)}")
     return 130
