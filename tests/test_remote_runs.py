@@ -277,7 +277,7 @@ def test_a_damaged_object_is_noticed_and_the_save_before_is_taken(url, tmp_path)
     for manifest in manifests(place)[1:]:
         place.remove(manifest.name)
     with pytest.raises(MachineError, match="data/damaged is damaged"):
-        fetch(place, tmp_path / "read")
+        fetch(place, tmp_path / "elsewhere")
 
 
 def test_a_manifest_that_is_half_there_or_points_elsewhere_counts_for_nothing(url, tmp_path):
