@@ -123,7 +123,10 @@ def _make_policy(spec: AgentSpec, game: Game, seed: int) -> Agent:
         raise TengenError(f"agent '{spec.text}': policy needs a checkpoint, as in policy:runs/demo/latest")
     temperature = number_option(spec, "temperature", 0.0, 0.0, 100.0)
     network, seen = _network(spec.target, game)
-    return PolicyAgent(spec.text, seen, network, temperature, seed)
+    when = spec.options.get("pass", "free")
+    if when not in ("free", "last"):
+        raise TengenError(f"agent '{spec.text}': pass must be free or last, got '{when}'")
+    return PolicyAgent(spec.text, seen, network, temperature, seed, passes_last=when == "last")
 
 
 def _make_dqn(spec: AgentSpec, game: Game, seed: int) -> Agent:
@@ -224,6 +227,15 @@ def _make_minimax(spec: AgentSpec, game: Game, seed: int) -> Agent:
     return minimax_agent(spec, game, seed)
 
 
+def _make_solver(spec: AgentSpec, game: Game, seed: int) -> Agent:
+    from tengen.agents.solver.agent import SolverAgent
+
+    _no_target(spec)
+    if game.family != "connect4":
+        raise TengenError(f"agent '{spec.text}' solves Connect Four (connect4), not {game.name}")
+    return SolverAgent(spec.text, whole_option(spec, "hash", 256, 1, 1 << 20))
+
+
 def _make_evolved(spec: AgentSpec, game: Game, seed: int) -> Agent:
     from tengen.agents.minimax.options import evolved_agent
 
@@ -282,7 +294,10 @@ AGENT_KINDS = {
             "a network's likeliest move, without search",
             "policy:CHECKPOINT[?temperature=T]",
             ("policy:runs/demo/latest", "policy:models/go9?temperature=0.5"),
-            {"temperature": "0 plays the likeliest move, 1 samples the network's policy"},
+            {
+                "temperature": "0 plays the likeliest move, 1 samples the network's policy",
+                "pass": "Go: last fills no own eye and passes where there is no other move (free)",
+            },
             _make_policy,
         ),
         AgentKind(
@@ -305,6 +320,14 @@ AGENT_KINDS = {
             _make_mcts,
         ),
         AgentKind(
+            "rollout",
+            "a rollout policy's moves by 3x3 patterns, at Go",
+            "rollout:CHECKPOINT[?temperature=T]",
+            ("rollout:runs/rollout",),
+            {"temperature": "1 draws as rollouts do, 0 plays the likeliest (1)"},
+            _make_rollout,
+        ),
+        AgentKind(
             "minimax",
             "alpha-beta by a compiled evaluation, at checkers, chess and Connect Four",
             "minimax[?depth=N&eval=NAME&...]",
@@ -318,12 +341,12 @@ AGENT_KINDS = {
             _make_minimax,
         ),
         AgentKind(
-            "rollout",
-            "a rollout policy's moves by 3x3 patterns, at Go",
-            "rollout:CHECKPOINT[?temperature=T]",
-            ("rollout:runs/rollout",),
-            {"temperature": "1 draws as rollouts do, 0 plays the likeliest (1)"},
-            _make_rollout,
+            "solver",
+            "perfect play at Connect Four; minutes for the first moves, then seconds, then none",
+            "solver[?hash=MIB]",
+            ("solver", "solver?hash=1024"),
+            {"hash": "MiB of its table (256)"},
+            _make_solver,
         ),
         AgentKind(
             "evolved",

@@ -1,0 +1,1 @@
+"""Perfect play where a game can be solved as one plays."""
