@@ -11,7 +11,7 @@ from tengen.envs.game import Ints, States
 
 
 class SolverAgent(Agent):
-    """Wins as soon as it can, or else loses as late as it can; of equals it takes the column nearest the centre.
+    """Wins as soon as it can, or else loses as late; of equals it takes the column nearest the centre.
 
     It asks no clock: the first moves of a game take minutes, from the eighth on they take seconds.
     """

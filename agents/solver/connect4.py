@@ -150,7 +150,7 @@ def solved(own, other, table, counter):  # type: ignore[no-untyped-def]
 
 @kernel
 def scores(own, other, table, counter, out):  # type: ignore[no-untyped-def]
-    """The score of each column [7] for the side to move, FULL where it is full; whether the counter sufficed."""
+    """The score of each column [7] for the side to move, FULL where full; whether the counter sufficed."""
     occupied = own | other
     stones = count(occupied)
     wins = winning_points(own, occupied)
