@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from tengen.agents.base import Agent
 from tengen.agents.mcts.evaluators import ObservationEvaluator
-from tengen.envs.game import Game, Ints, States
+from tengen.envs.game import Bools, Game, Ints, States
+from tengen.envs.go.game import Go
+from tengen.envs.go.patterns import sensible_batch
 
 
 def sharpen(logits: NDArray[Any], temperature: float) -> NDArray[np.float64]:
@@ -20,17 +22,40 @@ def sharpen(logits: NDArray[Any], temperature: float) -> NDArray[np.float64]:
         return np.divide(above, temperature, dtype=np.float64)
 
 
+def allowed(game: Game, states: States, passes_last: bool) -> Bools:
+    """The moves [B, A] that a policy draws from: the legal ones.
+
+    passes_last: of Go, none that fills an own eye, and the pass where there is no other. Games then go on
+    until area counting is right, which games of people, who agree about dead stones, do not.
+    """
+    mask = game.new_mask(len(states))
+    if passes_last and isinstance(game, Go):
+        sensible_batch(np.ascontiguousarray(states).view(np.uint8).reshape(len(states), -1), mask)
+    else:
+        game.legal_mask(states, mask)
+    return mask
+
+
 class PolicyAgent(Agent):
     """Plays the network's likeliest legal action, or samples at a temperature."""
 
     def __init__(
-        self, name: str, game: Game, network: ObservationEvaluator, temperature: float, seed: int
+        self,
+        name: str,
+        game: Game,
+        network: ObservationEvaluator,
+        temperature: float,
+        seed: int,
+        *,
+        passes_last: bool = False,
     ) -> None:
+        """passes_last: of Go, it fills no own eye, and passes only where there is no other move."""
         self.name = name
         self.game = game
         self.planes = game.planes  # that the network sees, whatever set the game comes with later
         self.network = network
         self.temperature = temperature
+        self.passes_last = passes_last
         self._rng = np.random.default_rng(seed)
 
     def batch(self, waiting: int) -> int:
@@ -42,9 +67,8 @@ class PolicyAgent(Agent):
 
     def choose(self, states: States, slots: Ints) -> NDArray[np.int32]:
         game = self.game.seeing(self.planes)
-        legal = game.new_mask(len(states))
         observations = game.new_observation(len(states))
-        game.legal_mask(states, legal)
+        legal = allowed(game, states, self.passes_last)
         game.observe(states, observations)
         logits, self.last_values = self.network(observations)
         scores = np.where(legal, logits, -np.inf)

@@ -3,6 +3,7 @@
 from tengen.selfplay.config import RunConfig, TrainConfig
 from tengen.selfplay.dqn_config import DqnTrainConfig, PqnTrainConfig
 from tengen.selfplay.evolution_config import EvolutionConfig
+from tengen.selfplay.reinforce_config import ReinforceConfig
 from tengen.selfplay.rollout_config import RolloutPolicyConfig
 from tengen.selfplay.supervised_config import SupervisedConfig
 
@@ -13,4 +14,5 @@ KINDS: dict[str, type[RunConfig]] = {
     "evolution": EvolutionConfig,
     "supervised": SupervisedConfig,
     "rollout": RolloutPolicyConfig,
+    "reinforce": ReinforceConfig,
 }

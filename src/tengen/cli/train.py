@@ -58,9 +58,7 @@ def run(args: argparse.Namespace) -> int:
     config = _settled(load_config(args.config, KINDS, args.overrides))
     _runner(config).check(config)
     if getattr(config, "init", None) is not None:
-        from tengen.selfplay.start import check_start
-
-        check_start(config)
+        _check_start(config)
     if args.run and (url := as_url(args.run)):
         return _begin_at(url, config)
     path = Path(args.run) if args.run else free_run_path(find_config(args.config).stem)
@@ -128,6 +126,17 @@ def _resume(path: Path, overrides: list[str], remote: "RemoteRun | None" = None)
             raise
 
 
+def _check_start(config: Any) -> None:
+    """Whether what the run is to start from is there and fits; a run that is resumed does without it."""
+    runner = _runner(config)
+    if hasattr(runner, "check_start"):
+        runner.check_start(config)
+    else:
+        from tengen.selfplay.start import check_start
+
+        check_start(config)
+
+
 def _settled(config: "RunConfig") -> "RunConfig":
     """The configuration, with as many workers as there is room for where a run cannot change them later."""
     from tengen.selfplay.capacity import settled
@@ -169,6 +178,12 @@ def _runner(config: "RunConfig") -> Any:
         from tengen.cli import train_rollout
 
         return train_rollout
+    from tengen.selfplay.reinforce_config import ReinforceConfig
+
+    if isinstance(config, ReinforceConfig):
+        from tengen.cli import train_reinforce
+
+        return train_reinforce
     from tengen.cli import train_worlds
 
     return train_worlds
