@@ -13,10 +13,9 @@ from tengen.league.evaluate import Evaluation, evaluate_worlds, evaluation_seed
 from tengen.networks.q import QNetwork
 from tengen.networks.q_checkpoint import save_q_checkpoint
 from tengen.networks.q_evaluator import QEvaluator
-from tengen.rundir import RunDir
+from tengen.rundir import BEST, RunDir
 from tengen.selfplay.dqn_config import DqnTrainConfig, PqnTrainConfig
 
-BEST = "best"  # folder of the run that holds the network with the highest mean so far
 RESULTS = "evaluations.json"
 
 
@@ -88,10 +87,9 @@ class EpisodeJudge:
         if found.mean < self._best:
             return
         self._best = found.mean
-        folder = self.run.path / BEST
-        folder.mkdir(exist_ok=True)
-        save_q_checkpoint(folder, network, step=update)
-        atomic_write_bytes(folder / RESULTS, json.dumps(found.to_json()).encode())
+        with self.run.new_best() as folder:
+            save_q_checkpoint(folder, network, step=update)
+            atomic_write_bytes(folder / RESULTS, json.dumps(found.to_json()).encode())
 
 
 def describe(found: Evaluation) -> str:

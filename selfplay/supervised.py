@@ -22,6 +22,7 @@ from tengen.networks.hardware import choose_device
 from tengen.networks.paths import STATE
 from tengen.networks.spec import spec_for
 from tengen.networks.stack import make_network
+from tengen.rundir import BEST as BEST
 from tengen.rundir import RunDir
 from tengen.selfplay.clock import RunClock
 from tengen.selfplay.held_out import HeldOut
@@ -30,8 +31,6 @@ from tengen.selfplay.resume import OPTIMIZER, explained, or_older
 from tengen.selfplay.start import start_from
 from tengen.selfplay.supervised_config import SupervisedConfig
 from tengen.selfplay.supervised_data import EpochBatches, open_dataset
-
-BEST = "best"  # folder of the network with the lowest cross entropy of held-out moves
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,8 @@ def note_best(saved: Saved, loss: float, run: RunDir) -> None:
     """Keep the network where it is the best so far."""
     if loss < saved.best:
         saved.best, saved.tests_since_best = loss, 0
-        save_checkpoint(run.path / BEST, saved.learner.acting(), game=saved.game, step=saved.clock.update)
+        with run.new_best() as folder:
+            save_checkpoint(folder, saved.learner.acting(), game=saved.game, step=saved.clock.update)
     else:
         saved.tests_since_best += 1
 

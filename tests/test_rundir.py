@@ -14,6 +14,7 @@ from tengen.errors import MachineError, TengenError
 from tengen.files import atomic_write_bytes
 from tengen.metrics import read_metrics
 from tengen.rundir import RunDir, checkpoints, free_run_path
+from tests.crash_tools import Recorder, lay_out
 
 CONFIG = "game: go5\n"
 
@@ -169,6 +170,40 @@ def test_a_checkpoint_that_fails_leaves_nothing(path, fault):
             (folder / "weights").write_text("half")
             raise fault
         assert [entry.name for entry in (path / "checkpoints").iterdir()] == ["step-00000001"]
+
+
+def test_a_checkpoint_of_the_same_step_is_the_old_or_the_new_one_wherever_it_is_cut_short(path, monkeypatch):
+    run = RunDir.create(path, CONFIG)
+    save(run, 7)
+    recorder = Recorder(path)
+    with run, recorder.watching(monkeypatch), run.new_checkpoint(7) as folder:
+        (folder / "weights").write_text("better")
+    found = set()
+    for number, (how, tree) in enumerate(recorder.states()):
+        again = lay_out(tree, path.parent / f"{number}")
+        RunDir.open(again).close()
+        found.add((checkpoints(again)[7] / "weights").read_text())
+        assert [entry.name for entry in (again / "checkpoints").iterdir()] == ["step-00000007"], how
+    recorder.close()
+    assert found == {"weights 7", "better"}
+
+
+def test_a_file_system_without_locks_is_one_sentence(path, monkeypatch):
+    def none(descriptor, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    with pytest.raises(
+        MachineError, match=r"cannot be locked \(No locks available\), .*; mount its file system"
+    ):
+        RunDir.create(path, CONFIG)
+
+
+def test_the_holder_on_another_machine_is_named(path):
+    with RunDir.create(path, CONFIG):
+        (path / ".lock").write_text("77 far-away\n")
+        with pytest.raises(TengenError, match="is in use by process 77 on far-away; wait for it"):
+            RunDir.open(path)
 
 
 def test_a_killed_writer_leaves_a_run_that_resumes(path):

@@ -74,8 +74,8 @@ class ReplayShards:
     def load(self, state: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> list[str]:
         """Fill the replay with what `save` kept; returns a sentence for each shard that could not be read.
 
-        Shards written after that are removed: their steps are played again. Raises TengenError where the
-        replay is of another world or size, KeyError or ValueError where state or arrays are not of `save`.
+        Other shards are removed: steps of those written after that are played again. Raises TengenError where
+        the replay is of another world or size, KeyError or ValueError for state or arrays that are not of `save`.
         """
         self.replay.restore(state, tensors["replay.weights"])
         self._next = state["next_shard"]
@@ -84,7 +84,7 @@ class ReplayShards:
         table = tensors["replay.shards"].reshape(-1, 1 + 2 * self.replay.worlds)
         self._spans = {int(row[0]): row[1:].reshape(2, -1) for row in table}
         for number, path in shards(self.folder):
-            if number >= self._next:
+            if number not in self._spans:  # or earlier ones, where a kill came before `prune`
                 path.unlink()
         faults = []
         for number, span in self._spans.items():

@@ -3,12 +3,16 @@
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from tengen.errors import MachineError, TengenError
+
+UNFINISHED = re.compile(r"\.(.+)\.\d+\.[0-9a-f]{8}\.tmp")  # what `atomic_path` names a file until it is whole
+NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM)
 
 
 def atomic_write_bytes(path: Path | str, data: bytes) -> None:
@@ -82,13 +86,27 @@ def check_writable(path: Path | str) -> None:
 
 
 def fsync_folder(folder: Path | str) -> None:
-    """Make the names in a folder (a rename just done) last through a power cut, where the system can."""
-    with contextlib.suppress(OSError):  # some file systems cannot sync a folder; the rename itself is done
+    """Make the names in a folder (a rename just done) last through a power cut, where the system can.
+
+    Raises OSError where the disk fails.
+    """
+    try:
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+    except OSError as error:
+        if error.errno not in NO_SYNC:  # a file system that cannot sync a folder; the rename itself is done
+            raise
+
+
+def remove_unfinished(folder: Path, but: tuple[str, ...] = ()) -> None:
+    """Remove what killed writers left of files in a folder, but for files of these names."""
+    for path in folder.glob(".*.tmp"):
+        found = UNFINISHED.fullmatch(path.name)
+        if found is not None and found[1] not in but:
+            path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

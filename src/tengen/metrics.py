@@ -44,6 +44,12 @@ class MetricsLog:
         if "step" in row:
             self._add_scalars(row)
 
+    def sync(self) -> None:
+        """Make the rows so far last through a power cut. Raises MachineError."""
+        if self._file is not None:
+            with disk_faults(self._path, "write"):
+                os.fsync(self._file.fileno())
+
     def rewind(self, step: int) -> None:
         """Cut the rows of later steps than `step`, and a last row torn by a crash."""
         self.close()

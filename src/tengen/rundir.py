@@ -13,10 +13,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from tengen.errors import MachineError, TengenError
-from tengen.files import atomic_write_bytes, disk_faults, fsync_folder
+from tengen.files import UNFINISHED, atomic_write_bytes, disk_faults, fsync_folder, remove_unfinished
 from tengen.metrics import MetricsLog
 from tengen.words import nearest
 
+ROOMS = ("checkpoints", "replay", "games", "tensorboard")
+BEST = "best"  # folder of the best network so far, by what the run measures
+REPLACED = ".tmp-replaced-"  # what stood at a name until a new folder has it
+SHARED = ("league.json",)  # written by other processes too
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 KEEP_MARK = "keep"  # a checkpoint that holds a file of this name is never pruned
 
@@ -68,7 +72,7 @@ class RunDir:
         if path.exists() and not path.is_dir():
             raise TengenError(f"{path}: is a file; a run needs a folder of its own")
         is_run = (path / "config.yaml").exists()
-        if not is_run and path.is_dir() and any(entry.name != ".lock" for entry in path.iterdir()):
+        if not is_run and path.is_dir() and any(not _is_ours(entry.name) for entry in path.iterdir()):
             raise TengenError(f"{path}: is a folder with other things in it; a run needs a folder of its own")
         with disk_faults(path, "make the run directory"):
             path.mkdir(parents=True, exist_ok=True)
@@ -81,6 +85,7 @@ class RunDir:
                 )
             atomic_write_bytes(path / "config.yaml", config_yaml.encode())
             run._make_rooms()
+            run._remove_leftovers()
         except BaseException:
             run.close()
             raise
@@ -101,8 +106,7 @@ class RunDir:
         run = cls(path, keep)
         try:
             run._make_rooms()
-            for leftover in (path / "checkpoints").glob(".tmp-*"):
-                shutil.rmtree(leftover, ignore_errors=True)
+            run._remove_leftovers()
             latest = run.latest_checkpoint()
             run.rewind(latest[0] if latest else 0)
         except BaseException:
@@ -112,8 +116,23 @@ class RunDir:
 
     def _make_rooms(self) -> None:
         with disk_faults(self.path, "make the run directory"):
-            for room in ("checkpoints", "replay", "games", "tensorboard"):
+            for room in ROOMS:
                 (self.path / room).mkdir(exist_ok=True)
+            fsync_folder(self.path)
+            fsync_folder(self.path.parent)
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a kill cut short, and put back what it was about to replace."""
+        with disk_faults(self.path, "remove what a crash left"):
+            for leftover in [*(self.path / "checkpoints").glob(".tmp-*"), *self.path.glob(".tmp-*")]:
+                name = leftover.name.removeprefix(REPLACED)
+                if name != leftover.name and not leftover.with_name(name).exists():
+                    leftover.rename(leftover.with_name(name))
+                else:
+                    shutil.rmtree(leftover, ignore_errors=True)
+            remove_unfinished(self.path, but=SHARED)
+            for room in (*ROOMS, BEST):
+                remove_unfinished(self.path / room)
 
     # --- metrics and log ----------------------------------------------------------------------------------
 
@@ -147,31 +166,20 @@ class RunDir:
         A marked checkpoint is kept for good; of the others the `keep` newest.
         """
         final = self.path / "checkpoints" / f"step-{step:08d}"
-        temporary = final.with_name(f".tmp-{final.name}")
-        with disk_faults(final, "write the checkpoint"):
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir(parents=True)
-        try:
-            with disk_faults(final, "write the checkpoint"):
-                yield temporary
-                if mark:
-                    (temporary / KEEP_MARK).touch()
-                _fsync_tree(temporary)
-                if final.exists():
-                    replaced = final.with_name(f".tmp-replaced-{final.name}")
-                    shutil.rmtree(replaced, ignore_errors=True)
-                    final.rename(replaced)
-                    temporary.rename(final)
-                    shutil.rmtree(replaced, ignore_errors=True)
-                else:
-                    temporary.rename(final)
-                fsync_folder(final.parent)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+        with _new_folder(final, "write the checkpoint") as temporary:
+            yield temporary
+            if mark:
+                (temporary / KEEP_MARK).touch()
+            self._metrics.sync()  # rows up to a checkpoint last as it does
         self._prune()
         if self.after_save is not None:
             self.after_save()
+
+    @contextlib.contextmanager
+    def new_best(self) -> Iterator[Path]:
+        """A folder to write the best network into; it takes the place of best/ when the block ends."""
+        with _new_folder(self.path / BEST, "keep the best network") as temporary:
+            yield temporary
 
     def _prune(self) -> None:
         unmarked = [folder for folder in checkpoints(self.path).values() if not (folder / KEEP_MARK).exists()]
@@ -235,6 +243,38 @@ def _acquire(path: Path, name: str | None = None) -> int:
                 ) from error
             raise
     return descriptor
+
+
+@contextlib.contextmanager
+def _new_folder(final: Path, action: str) -> Iterator[Path]:
+    """A folder that takes the name `final`, and the place of what has it, when the block ends well."""
+    temporary, replaced = final.with_name(f".tmp-{final.name}"), final.with_name(f"{REPLACED}{final.name}")
+    try:
+        with disk_faults(final, action):
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            yield temporary
+            _fsync_tree(temporary)
+            if final.exists():
+                shutil.rmtree(replaced, ignore_errors=True)
+                final.rename(replaced)
+                try:
+                    temporary.rename(final)
+                except OSError:
+                    replaced.rename(final)
+                    raise
+            else:
+                temporary.rename(final)
+            fsync_folder(final.parent)
+            shutil.rmtree(replaced, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a run that was killed before it had a configuration may have left this."""
+    return name == ".lock" or UNFINISHED.fullmatch(name) is not None
 
 
 def _fsync_tree(folder: Path) -> None:

@@ -21,11 +21,12 @@ def check(config: "SupervisedConfig") -> None:
 
 def train(config: "SupervisedConfig", directory: "RunDir", *, resume: bool) -> bool:
     """Train to the end; False where the user stopped it."""
+    from tengen.rundir import BEST
     from tengen.selfplay import supervised
 
     if not supervised.train(config, directory, resume=resume):
         return False
-    best = directory.path / supervised.BEST
+    best = directory.path / BEST
     name = best if best.is_dir() else directory.path / "latest"
     print(f"done; play against it: tengen play '{config.game}' --opponent 'policy:{name}'")
     return True

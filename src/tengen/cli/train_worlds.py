@@ -28,7 +28,8 @@ def check(config: "DqnTrainConfig | PqnTrainConfig") -> None:
 
 def train(config: "DqnTrainConfig | PqnTrainConfig", directory: "RunDir", *, resume: bool) -> bool:
     """Train to the end, and print what the best network is worth; False where the user stopped it."""
-    from tengen.league.world_judge import BEST, EpisodeJudge
+    from tengen.league.world_judge import EpisodeJudge
+    from tengen.rundir import BEST
     from tengen.selfplay.dqn_config import DqnTrainConfig
 
     judge = EpisodeJudge(config, directory)
