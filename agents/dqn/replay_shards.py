@@ -75,7 +75,8 @@ class ReplayShards:
         """Fill the replay with what `save` kept; returns a sentence for each shard that could not be read.
 
         Other shards are removed: steps of those written after that are played again. Raises TengenError where
-        the replay is of another world or size, KeyError or ValueError for state or arrays that are not of `save`.
+        the replay is of another world or size, KeyError or ValueError for state or arrays that `save` did
+        not make.
         """
         self.replay.restore(state, tensors["replay.weights"])
         self._next = state["next_shard"]
