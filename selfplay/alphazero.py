@@ -23,6 +23,7 @@ from tengen.selfplay.clock import RunClock
 from tengen.selfplay.compiling import pays
 from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.learner import Learner
+from tengen.selfplay.make_learner import make_learner
 from tengen.selfplay.opponents import Opponents, Season
 from tengen.selfplay.replay import Replay
 from tengen.selfplay.resume import Saved, restore, save
@@ -57,8 +58,8 @@ def train(
     game = make_game(config.game)
     network = make_network(config.network, spec_for(game))
     slower = start_from(config.init, network, game, run, resume=resume)
-    device = choose_device("auto")
-    learner = Learner(network, config.learner, device, compile=pays(config, device), slower=slower)
+    compiles = pays(config, choose_device("auto"))
+    learner = make_learner(network, config.learner, compile=compiles, slower=slower, rollouts=config.rollouts)
     replay = Replay(
         game,
         config.replay,
@@ -70,10 +71,9 @@ def train(
     clock = RunClock(config.stop, rate_every, config.checkpoint.every_minutes)
     saved = Saved(config, learner, replay, rng, clock)
     Progress("starting").say(f"{run.path}: {config.game}, {network.parameter_count():,} weights; starting")
-    run.log(f"{config.game}, {network.parameter_count():,} weights, {device}")
+    run.log(f"{config.game}, {network.parameter_count():,} weights, {learner.device}")
     season = Season(opponents, config.league.every, run)
-    rollouts = make_rollouts(config)
-    with contextlib.closing(rollouts):
+    with contextlib.closing(learner), contextlib.closing(make_rollouts(config, learner.booked)) as rollouts:
         if resume:
             restore(saved, run, rollouts)
         rollouts.publish(learner.weights(), clock.update)

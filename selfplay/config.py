@@ -70,7 +70,31 @@ class ReplayConfig(ConfigModel):
     """Learning starts when there are so many."""
 
 
-class LearnerConfig(ConfigModel):
+class DevicesConfig(ConfigModel):
+    """On how many devices a learner of boards learns."""
+
+    devices: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = 1
+    """GPUs that learn together, each on its part of every batch; auto: all that the rollouts leave. Without
+    GPUs they are processes."""
+    gpus: Fraction = 1.0
+    """Share of its GPU that Ray holds for the learner in this process; actors may have the rest."""
+    sync_norm: bool = True
+    """With several devices, batch norm of whole batches, as one device has it; else of each part, which is
+    quicker."""
+
+    @model_validator(mode="after")
+    def _divisible(self) -> "DevicesConfig":
+        size, devices = getattr(self, "batch_size", 1), self.devices
+        if devices != "auto" and size % devices:
+            fitting = -(-size // devices) * devices
+            raise ValueError(
+                f"learner.batch_size: {size} cannot be dealt out evenly to learner.devices={devices}; "
+                f"{fitting} can"
+            )
+        return self
+
+
+class LearnerConfig(DevicesConfig):
     """How the network learns from the window."""
 
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 512
@@ -95,7 +119,7 @@ class LearnerConfig(ConfigModel):
     score_weight: Annotated[float, Field(ge=0)] = 0.1
     symmetries: bool = True
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Cores of the learner; 0 is all."""
+    """Cores of the learner, of each device's process where there are several; 0 is all that there are."""
     compile: bool | Literal["auto"] = "auto"
     """Use torch.compile for its steps; auto: on a CPU with a C++ compiler, in runs of 20 minutes and more."""
 

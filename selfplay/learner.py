@@ -1,5 +1,6 @@
 """The network's teacher: losses, optimizer, learning-rate schedule, moving average of the weights."""
 
+import contextlib
 import logging
 import math
 from collections.abc import Callable, Mapping
@@ -54,6 +55,8 @@ class Learner:
             if not pair[0].is_floating_point()
         ]
         self.steps = 0
+        self.booked: dict[str, float] = {}  # CPUs and GPUs of a Ray cluster that others cannot have
+        self.held = contextlib.ExitStack()
         factors = slower or {}
         groups = []
         for factor in sorted({1.0, *factors.values()}, reverse=True):
@@ -115,7 +118,7 @@ class Learner:
             + config.ownership_weight * parts["ownership_loss"]
             + config.score_weight * parts["score_loss"]
         )
-        metrics = {name: part.detach().item() for name, part in {**parts, "loss": loss}.items()}
+        metrics = self._totals({**parts, "loss": loss})
         if not math.isfinite(metrics["loss"]):
             raise TengenError(
                 f"the loss became {metrics['loss']} at step {self.steps + 1}; go on from the last checkpoint "
@@ -123,13 +126,24 @@ class Learner:
             )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        self._share_gradients()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_clip)
         self.optimizer.step()
+        self._follow()
+        self.steps += 1
+        return metrics
+
+    def _totals(self, parts: Mapping[str, Tensor]) -> dict[str, float]:
+        return {name: part.detach().item() for name, part in parts.items()}
+
+    def _share_gradients(self) -> None:
+        """Between the backward pass and clipping."""
+
+    def _follow(self) -> None:
+        """The average follows the network."""
         self.average.update_parameters(self.network)
         for averaged, own in self._indices:
             averaged.copy_(own)
-        self.steps += 1
-        return metrics
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         targets = losses.Targets(
@@ -199,3 +213,7 @@ class Learner:
             state.setdefault(int(index), {})[key] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
         self.steps = steps
+
+    def close(self) -> None:
+        """Let go of whatever the learner holds besides memory."""
+        self.held.close()

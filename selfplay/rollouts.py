@@ -188,10 +188,13 @@ def worker_seed(seed: int, worker: int, restarts: int = 0) -> int:
     return int(np.random.SeedSequence([seed, worker + SEEDS_APART * restarts]).generate_state(1)[0])
 
 
-def make_rollouts(config: TrainConfig) -> Rollouts:
-    """Threads for rollouts.workers = 0, else that many Ray actors."""
+def make_rollouts(config: TrainConfig, booked: Mapping[str, float] | None = None) -> Rollouts:
+    """Threads for rollouts.workers = 0, else that many Ray actors.
+
+    booked: CPUs and GPUs of the cluster that others of this run hold.
+    """
     if config.rollouts.workers == 0:
         return ThreadRollouts(config)
     from tengen.selfplay.ray_rollouts import RayRollouts
 
-    return RayRollouts(config)
+    return RayRollouts(config, booked)

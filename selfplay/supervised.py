@@ -18,7 +18,6 @@ from tengen.interrupt import GracefulInterrupt
 from tengen.machine import usable_cores
 from tengen.networks.checkpoint import load_checkpoint, save_checkpoint
 from tengen.networks.checkpoint_files import write_tensors
-from tengen.networks.hardware import choose_device
 from tengen.networks.paths import STATE
 from tengen.networks.spec import spec_for
 from tengen.networks.stack import make_network
@@ -27,6 +26,7 @@ from tengen.rundir import RunDir
 from tengen.selfplay.clock import RunClock
 from tengen.selfplay.held_out import HeldOut
 from tengen.selfplay.learner import Learner
+from tengen.selfplay.make_learner import make_learner
 from tengen.selfplay.resume import OPTIMIZER, explained, or_older
 from tengen.selfplay.start import start_from
 from tengen.selfplay.supervised_config import SupervisedConfig
@@ -69,10 +69,11 @@ def train(config: SupervisedConfig, run: RunDir, *, resume: bool = False) -> boo
     held_out = HeldOut(dataset.part("test"), game, config.evaluation.positions, skip=config.skip_plies)
     network = make_network(config.network, spec_for(game))
     slower = start_from(config.init, network, game, run, resume=resume)
-    device = choose_device("auto")
-    learner = Learner(
-        network, config.learner.as_learner(), device, compile=config.learner.compile, slower=slower
+    teaching = config.learner
+    learner = make_learner(
+        network, teaching.as_learner(), compile=teaching.compile, slower=slower, address=teaching.address
     )
+    device = learner.device
     clock = RunClock(
         limits(config, batches), config.evaluation.every_minutes, config.checkpoint.every_minutes, "positions"
     )
@@ -81,7 +82,7 @@ def train(config: SupervisedConfig, run: RunDir, *, resume: bool = False) -> boo
     Progress("starting").say(f"{run.path}: {words}; starting")
     run.log(words)
     patience = config.evaluation.patience
-    with contextlib.closing(batches):
+    with contextlib.closing(learner), contextlib.closing(batches):
         if resume:
             restore(saved, run)
         clock.start()

@@ -7,13 +7,15 @@ from pydantic import Field
 from tengen.config import ConfigModel
 from tengen.networks.spec import NetworkConfig
 from tengen.networks.stack_config import BoardNetworkConfig
-from tengen.selfplay.config import Count, Fraction, LearnerConfig, RunConfig
+from tengen.selfplay.config import Count, DevicesConfig, Fraction, LearnerConfig, RunConfig
 from tengen.selfplay.init_config import Init
 
 
-class SupervisedLearnerConfig(ConfigModel):
+class SupervisedLearnerConfig(DevicesConfig):
     """How the network learns; the learner is that of self-play."""
 
+    address: str | None = None
+    """Ray cluster whose devices learn, where there are several; none is this machine."""
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 512
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
@@ -32,13 +34,13 @@ class SupervisedLearnerConfig(ConfigModel):
     symmetries: bool = True
     """Turn and mirror each position at random."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Cores of the learner; 0 is all."""
+    """Cores of the learner, of each device's process where there are several; 0 is all that there are."""
     compile: bool = False
     """Use torch.compile for its steps: a third faster on a CPU, after a minute or two."""
 
     def as_learner(self) -> LearnerConfig:
         """What the learner is told."""
-        own = self.model_dump(exclude={"compile"})
+        own = self.model_dump(exclude={"address", "compile"})
         return LearnerConfig(**own, compile=self.compile)
 
 
@@ -72,6 +74,8 @@ class SupervisedConfig(RunConfig):
     """The data set's folder."""
     skip_plies: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Of each game, not learned from."""
+    positions: Literal["all", "one", "valued"] = "all"
+    """Of each game: all, one that is drawn by the seed, or those that carry a value."""
     network: BoardNetworkConfig = NetworkConfig()
     init: Init = None
     """Another network to start from."""
