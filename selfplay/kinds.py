@@ -6,6 +6,7 @@ from tengen.selfplay.evolution_config import EvolutionConfig
 from tengen.selfplay.reinforce_config import ReinforceConfig
 from tengen.selfplay.rollout_config import RolloutPolicyConfig
 from tengen.selfplay.supervised_config import SupervisedConfig
+from tengen.selfplay.value_config import ValueConfig
 
 KINDS: dict[str, type[RunConfig]] = {
     "alphazero": TrainConfig,
@@ -15,4 +16,5 @@ KINDS: dict[str, type[RunConfig]] = {
     "supervised": SupervisedConfig,
     "rollout": RolloutPolicyConfig,
     "reinforce": ReinforceConfig,
+    "value": ValueConfig,
 }

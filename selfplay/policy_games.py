@@ -50,7 +50,7 @@ class Played:
 def play_games(
     game: Game,
     actors: Sequence[Actor],
-    who: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]],
+    who: Callable[[NDArray[np.int64], NDArray[np.int64], int], NDArray[np.int64]],
     count: int,
     rng: np.random.Generator,
     *,
@@ -58,7 +58,7 @@ def play_games(
 ) -> Played:
     """Play `count` games side by side to their end; those longer than max_plies (0: the rules') are draws.
 
-    who(games [n], players [n]) -> the number of the actor [n] that moves in each of these games next.
+    who(games [n], players [n], ply) -> number of the actor [n] that moves in each of these games next.
     """
     states = game.new_states(count)
     moves: list[NDArray[np.int32]] = []
@@ -67,7 +67,7 @@ def play_games(
     alive = np.arange(count)
     while len(alive) and (not max_plies or len(moves) < max_plies):
         actions, by = np.zeros(count, np.int32), np.zeros(count, np.int8)
-        by[alive] = who(alive, states["to_play"][alive].astype(np.int64))
+        by[alive] = who(alive, states["to_play"][alive].astype(np.int64), len(moves))
         for number, actor in enumerate(actors):
             own = alive[by[alive] == number]
             if len(own):

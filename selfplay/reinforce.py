@@ -180,7 +180,7 @@ def play(
     played = play_games(
         game,
         actors,
-        lambda games, players: (players != sides[games]).astype(np.int64),
+        lambda games, players, ply: (players != sides[games]).astype(np.int64),
         count,
         rng,
         max_plies=config.max_plies,

@@ -1,6 +1,7 @@
 """Batches of recorded positions, in an order that a run can be resumed in."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,21 @@ def open_dataset(folder: str, game: Game) -> Dataset:
     return dataset
 
 
+Positions = Literal["all", "one", "valued"]
+
+
+def plies_of(part: Part, skip: int, positions: Positions, seed: int) -> NDArray[np.int64]:
+    """The plies before which positions stand: all but the first of each game, one a game, or those valued."""
+    wanted = np.arange(len(part)) - part.starts[part.game_of] >= skip
+    if positions == "valued":
+        wanted &= ~np.isnan(part.values)
+    plies = np.flatnonzero(wanted)
+    if positions == "one":
+        drawn = np.random.default_rng([seed, 1]).permutation(plies)
+        plies = np.sort(drawn[np.unique(part.game_of[drawn], return_index=True)[1]])
+    return plies
+
+
 class EpochBatches:
     """Batch number n of a run: every position once an epoch, in an order of its own.
 
@@ -32,13 +48,20 @@ class EpochBatches:
     """
 
     def __init__(
-        self, part: Part, game: Game, batch_size: int, *, seed: int, skip: int = 0, symmetries: bool = True
+        self,
+        part: Part,
+        game: Game,
+        batch_size: int,
+        *,
+        seed: int,
+        skip: int = 0,
+        symmetries: bool = True,
+        positions: Positions = "all",
     ) -> None:
         """Raises TengenError where there is not one batch of positions."""
         self.part, self.game, self.batch_size = part, game, batch_size
         self.seed, self.symmetries = seed, symmetries
-        late = np.arange(len(part)) - part.starts[part.game_of] >= skip
-        self.plies = np.flatnonzero(late).astype(np.uint32)
+        self.plies = plies_of(part, skip, positions, seed).astype(np.uint32)
         self.batches = len(self.plies) // batch_size
         if not self.batches:
             raise TengenError(

@@ -45,7 +45,11 @@ def test_games_are_legal_finished_and_say_who_moved():
     actors = [Actor(GO5, Likes(12)), Actor(GO5)]
     sides = np.arange(6) % 2
     played = play_games(
-        GO5, actors, lambda games, players: (players != sides[games]).astype(int), 6, np.random.default_rng(1)
+        GO5,
+        actors,
+        lambda games, players, ply: (players != sides[games]).astype(int),
+        6,
+        np.random.default_rng(1),
     )
     for number in range(6):
         begin, length = int(played.part.starts[number]), int(played.part.lengths[number])
@@ -61,7 +65,7 @@ def test_games_are_legal_finished_and_say_who_moved():
 def test_policies_pass_only_when_nothing_else_is_left():
     def games(last: bool) -> float:
         actors = [Actor(GO5, Likes(25), passes_last=last)] * 2
-        played = play_games(GO5, actors, lambda g, p: p, 4, np.random.default_rng(1))
+        played = play_games(GO5, actors, lambda g, p, ply: p, 4, np.random.default_rng(1))
         return float(played.part.lengths.min())
 
     assert games(last=False) == 2 and games(last=True) > 20
@@ -69,14 +73,14 @@ def test_policies_pass_only_when_nothing_else_is_left():
 
 def test_games_that_are_cut_short_are_draws():
     rng = np.random.default_rng(1)
-    part = play_games(GO5, [Actor(GO5)], lambda g, p: p * 0, 3, rng, max_plies=4).part
+    part = play_games(GO5, [Actor(GO5)], lambda g, p, ply: p * 0, 3, rng, max_plies=4).part
     assert part.lengths.tolist() == [4, 4, 4] and part.outcomes.tolist() == [0, 0, 0]
 
 
 def test_games_of_one_side_moving_twice_run_too():
     checkers = make_game("checkers")
     rng = np.random.default_rng(3)
-    played = play_games(checkers, [Actor(checkers)] * 2, lambda g, p: p, 8, rng, max_plies=90)
+    played = play_games(checkers, [Actor(checkers)] * 2, lambda g, p, ply: p, 8, rng, max_plies=90)
     part = played.part
     states = part.states(checkers, np.arange(len(part)))
     np.testing.assert_array_equal(states["to_play"], played.by)

@@ -57,8 +57,7 @@ def run(args: argparse.Namespace) -> int:
         raise TengenError("train needs a recipe, as in 'tengen train configs/demo.yaml', or --resume DIR")
     config = _settled(load_config(args.config, KINDS, args.overrides))
     _runner(config).check(config)
-    if getattr(config, "init", None) is not None:
-        _check_start(config)
+    _check_start(config)
     if args.run and (url := as_url(args.run)):
         return _begin_at(url, config)
     path = Path(args.run) if args.run else free_run_path(find_config(args.config).stem)
@@ -131,7 +130,7 @@ def _check_start(config: Any) -> None:
     runner = _runner(config)
     if hasattr(runner, "check_start"):
         runner.check_start(config)
-    else:
+    elif getattr(config, "init", None) is not None:
         from tengen.selfplay.start import check_start
 
         check_start(config)
@@ -184,6 +183,12 @@ def _runner(config: "RunConfig") -> Any:
         from tengen.cli import train_reinforce
 
         return train_reinforce
+    from tengen.selfplay.value_config import ValueConfig
+
+    if isinstance(config, ValueConfig):
+        from tengen.cli import train_value
+
+        return train_value
     from tengen.cli import train_worlds
 
     return train_worlds
