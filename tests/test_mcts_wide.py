@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tengen.agents.mcts import kernels
+from tengen.agents.mcts.arrays import NO_ACTION, QUEUE
 from tengen.agents.mcts.config import SearchConfig
 from tengen.agents.mcts.search import Search
 from tengen.envs.game import Floats, States
@@ -17,12 +18,13 @@ class Leaves:
 
     observes = False
 
-    def __init__(self) -> None:
+    def __init__(self, spread: float = 8.0) -> None:
         self.rng = np.random.default_rng(2)
+        self.spread = spread
         self.logits: Floats = np.zeros((0, 0), np.float32)
 
     def evaluate(self, states: States, observations: Floats) -> tuple[Floats, Floats]:
-        self.logits = self.rng.normal(0, 8, (len(states), GAME.num_actions)).astype(np.float32)
+        self.logits = self.rng.normal(0, self.spread, (len(states), GAME.num_actions)).astype(np.float32)
         return self.logits, np.zeros(len(states), np.float32)
 
 
@@ -68,3 +70,29 @@ def test_a_list_of_legal_actions_is_that_of_the_mask() -> None:
         legal = rng.random(700) < share
         count = kernels.list_legal(legal, listed)
         assert listed[:count].tolist() == np.flatnonzero(legal).tolist()
+
+
+@pytest.mark.parametrize("rule", ["gumbel", "puct"])
+def test_next_in_turn_is_always_the_likeliest_untried_action(rule: str) -> None:
+    slots = np.arange(2, dtype=np.int32)
+    config = SearchConfig(rule=rule, simulations=600, c_init=30.0)  # type: ignore[arg-type]
+    rng = np.random.default_rng(4)
+    search = Search(GAME, Leaves(spread=0.2), config, slots=2, rng=rng, reuse=True)
+    search.set_roots(slots, GAME.new_states(2))
+    search.run(slots)
+    for slot in slots:  # and below a root that was a child before
+        search.keep(int(slot), search.child(int(slot), int(search.result(slots).actions[slot])))
+    search.run(slots)
+    tree, widest, tried_out = search.tree, 0, 0
+    for slot in slots:
+        for node in range(1 if rule == "puct" else 0, tree.nodes[slot]):
+            if not tree.expanded[slot, node] or tree.terminal[slot, node]:
+                continue
+            prior = tree.prior[slot, node]
+            untried = int(prior.argmax()) if prior.max() > 0 else NO_ACTION
+            assert tree.untried[slot, node] == untried
+            children = int((tree.parent[slot, : tree.nodes[slot]] == node).sum())
+            assert children == (prior < 0).sum()
+            widest, tried_out = max(widest, children), tried_out + (untried == NO_ACTION)
+    assert widest > 2 * QUEUE, "the queue was filled more than once"
+    assert tried_out or rule == "gumbel"

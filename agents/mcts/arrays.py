@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 NO_CHILD = -1
 NO_ACTION = -1
 GUMBEL, PUCT, UCT = 0, 1, 2
+#: Of games with more actions than this, of which few are legal, the likeliest ones are kept at hand.
+WIDE = 512
+QUEUE = 8  # so many of them
 
 
 class TreeArrays(NamedTuple):
@@ -22,6 +25,9 @@ class TreeArrays(NamedTuple):
         np.float32
     ]  # [B, N, A] sums to 1 over legal actions, else 0; negated once there is a child
     untried: NDArray[np.int32]  # [B, N] the action without a child that is next in turn, or NO_ACTION
+    # [B, N, Q] for wide games, else Q = 0: the likeliest actions when they were last looked for, or NO_ACTION
+    queue: NDArray[np.int32]
+    queue_at: NDArray[np.int8]  # [B, N] where in it the look for the next untried one goes on
     first_child: NDArray[np.int32]  # [B, N] the newest child or NO_CHILD
     next_sibling: NDArray[np.int32]  # [B, N] the next older child of the same parent or NO_CHILD
     parent: NDArray[np.int32]  # [B, N] -1 at the root
@@ -53,6 +59,8 @@ def allocate(batch: int, nodes: int, actions: int, considered: int, longest: int
     shape: dict[str, tuple[tuple[int, ...], Any]] = {
         "prior": ((batch, nodes, actions), np.float32),
         "untried": (per_node, np.int32),
+        "queue": ((batch, nodes, QUEUE if actions > WIDE else 0), np.int32),
+        "queue_at": (per_node, np.int8),
         "first_child": (per_node, np.int32),
         "next_sibling": (per_node, np.int32),
         "parent": (per_node, np.int32),

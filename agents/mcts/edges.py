@@ -29,11 +29,60 @@ def root_prior(t: TreeArrays, rule: Rule, b: int, a: int) -> float:
 
 
 @leaf_kernel
+def offer(t: TreeArrays, b: int, node: int, action: int, filled: int) -> int:
+    """Put an action at its place in the node's queue, if likely enough; returns how many stand there."""
+    prior = t.prior[b, node, action]
+    size = t.queue.shape[2]
+    if filled == size:
+        if prior <= t.prior[b, node, t.queue[b, node, size - 1]]:
+            return filled
+        filled -= 1
+    at = filled
+    while at > 0 and t.prior[b, node, t.queue[b, node, at - 1]] < prior:
+        t.queue[b, node, at] = t.queue[b, node, at - 1]
+        at -= 1
+    t.queue[b, node, at] = action
+    return filled + 1
+
+
+@leaf_kernel
+def close_queue(t: TreeArrays, b: int, node: int, filled: int) -> None:
+    """Nothing more is offered."""
+    for k in range(filled, t.queue.shape[2]):
+        t.queue[b, node, k] = NO_ACTION
+    t.queue_at[b, node] = 0
+
+
+@leaf_kernel
+def next_in_queue(t: TreeArrays, b: int, node: int) -> None:
+    """Set the node's next untried action from its queue, which is filled again where it has ended."""
+    size = t.queue.shape[2]
+    t.untried[b, node] = NO_ACTION
+    for _ in range(2):
+        while t.queue_at[b, node] < size:
+            action = t.queue[b, node, t.queue_at[b, node]]
+            if action == NO_ACTION:
+                return
+            t.queue_at[b, node] += 1
+            if t.prior[b, node, action] > 0.0:  # neither tried out of turn nor forbidden meanwhile
+                t.untried[b, node] = action
+                return
+        filled = 0
+        for action in range(t.prior.shape[2]):
+            if t.prior[b, node, action] > 0.0:
+                filled = offer(t, b, node, action, filled)
+        close_queue(t, b, node, filled)
+
+
+@leaf_kernel
 def find_untried(t: TreeArrays, rule: Rule, b: int, node: int) -> None:
     """Set the node's next untried action: the likeliest; under UCT, where priors are flat, any.
 
     UCT begins its look-out anew each time, so that no side of the board is preferred.
     """
+    if t.queue.shape[2] > 0 and rule.kind != UCT and not (node == 0 and rule.kind == PUCT):
+        next_in_queue(t, b, node)
+        return
     actions = t.prior.shape[2]
     best = NO_ACTION
     best_prior = np.float32(0)

@@ -21,6 +21,41 @@ class ObservationEvaluator(Protocol):
         """Policy logits [B, A] and values [B] of observations [B, C, H, W]."""
 
 
+class Pending(Protocol):
+    """An evaluation under way."""
+
+    def result(self) -> tuple[Floats, Floats]:
+        """Wait for policy logits [B, A] and values [B]."""
+        ...
+
+
+class Answered:
+    """An evaluation that has been made."""
+
+    def __init__(self, evaluation: tuple[Floats, Floats]) -> None:
+        self._evaluation = evaluation
+
+    def result(self) -> tuple[Floats, Floats]:
+        """Policy logits [B, A] and values [B]."""
+        return self._evaluation
+
+
+def submitted(evaluator: Any, states: States, observations: Floats) -> Pending:
+    """Leaves given to an evaluator, which may answer later where it can."""
+    submit = getattr(evaluator, "submit", None)
+    if submit is None:
+        return Answered(evaluator.evaluate(states, observations))
+    pending: Pending = submit(states, observations)
+    return pending
+
+
+def forward(network: Any, observations: Floats) -> Pending:
+    """Observations given to a network, which may answer later where it can."""
+    submit = getattr(network, "submit", None)
+    pending: Pending = Answered(network(observations)) if submit is None else submit(observations)
+    return pending
+
+
 class NetworkLeaves:
     """Leaves judged by a network from their observation."""
 
@@ -32,6 +67,10 @@ class NetworkLeaves:
     def evaluate(self, states: States, observations: Floats) -> tuple[Floats, Floats]:
         """One batched forward."""
         return self.network(observations)
+
+    def submit(self, states: States, observations: Floats) -> Pending:
+        """The same, to be waited for."""
+        return forward(self.network, observations)
 
 
 class RolloutLeaves:

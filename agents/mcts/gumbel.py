@@ -122,17 +122,22 @@ def prepare_root(t: TreeArrays, rule: Rule, b: int, scores: NDArray[np.float64])
         scores[t.action[b, child]] += scale * (t.value_sum[b, child] / t.visits[b, child] - mixed)
         child = t.next_sibling[b, child]
     count = 0
-    while count < t.candidate.shape[1]:
-        best = int(scores.argmax())
-        if scores[best] == -np.inf:
-            break
-        scores[best] = -np.inf
-        child = child_of(t, b, 0, best)
-        t.candidate[b, count] = best
-        t.candidate_child[b, count] = child
-        t.candidate_base[b, count] = 0 if child == NO_CHILD else t.visits[b, child]
-        t.candidate_logit[b, count] = t.noise[b, best] + np.log(abs(t.prior[b, 0, best]))
-        count += 1
+    most = t.candidate.shape[1]
+    for a in range(t.prior.shape[2]):  # the best of all are put in order as they come
+        if scores[a] == -np.inf or (count == most and scores[a] <= scores[t.candidate[b, count - 1]]):
+            continue
+        at = min(count, most - 1)
+        while at > 0 and scores[t.candidate[b, at - 1]] < scores[a]:
+            t.candidate[b, at] = t.candidate[b, at - 1]
+            at -= 1
+        t.candidate[b, at] = a
+        count = min(count + 1, most)
+    for i in range(count):
+        a = t.candidate[b, i]
+        child = child_of(t, b, 0, a)
+        t.candidate_child[b, i] = child
+        t.candidate_base[b, i] = 0 if child == NO_CHILD else t.visits[b, child]
+        t.candidate_logit[b, i] = t.noise[b, a] + np.log(abs(t.prior[b, 0, a]))
     t.considered[b] = count
     fill_schedule(t.schedule[b], count, t.budget[b])
 

@@ -4,14 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tengen.agents.mcts import gumbel, puct
-from tengen.agents.mcts.arrays import GUMBEL, NO_ACTION, NO_CHILD, PUCT, UCT, Rule, TreeArrays
-from tengen.agents.mcts.edges import add_child, child_of, find_untried
+from tengen.agents.mcts.arrays import GUMBEL, NO_ACTION, NO_CHILD, PUCT, UCT, WIDE, Rule, TreeArrays
+from tengen.agents.mcts.edges import add_child, child_of, close_queue, find_untried, offer
 from tengen.envs.jit import kernel, leaf_kernel, vector_kernel
 
 #: Priors this far below the likeliest action's, in nats (a factor of a thousand million), are raised to it.
 PRIOR_FLOOR = np.float32(-20.7)
-#: Of games with more actions than this the legal ones are listed first: they are few, the others are skipped.
-WIDE = 512
 
 
 @leaf_kernel
@@ -236,6 +234,10 @@ def expand(
             continue
         if is_wide:
             write_listed_prior(logits[i], listed, count, top, t.prior[b, node])
+            filled = 0
+            for k in range(count):
+                filled = offer(t, b, node, listed[k], filled)
+            close_queue(t, b, node, filled)
         else:
             write_prior(logits[i], legal[i], top, t.prior[b, node])
         t.to_play[b, node] = to_play[i]
@@ -243,7 +245,7 @@ def expand(
         t.node_value[b, node] = value
         t.expanded[b, node] = True
         t.untried[b, node] = best
-        if rule.kind == UCT:
+        if is_wide or rule.kind == UCT:
             find_untried(t, rule, b, node)
         if node == 0:
             open_root(t, rule, b, scratch)
@@ -283,6 +285,7 @@ def inherit(
             continue
         for a in range(t.prior.shape[2]):
             t.prior[b, 0, a] = abs(t.prior[b, child, a])
+        t.queue_at[b, 0] = t.queue.shape[2]
         t.to_play[b, 0] = t.to_play[b, child]
         t.node_value[b, 0] = t.node_value[b, child]
         find_untried(t, rule, b, 0)
@@ -310,6 +313,8 @@ def reroot(t: TreeArrays, words: NDArray[np.uint64], b: int, new_root: int) -> N
         if node != count:
             t.prior[b, count] = t.prior[b, node]
             t.untried[b, count] = t.untried[b, node]
+            t.queue[b, count] = t.queue[b, node]
+            t.queue_at[b, count] = t.queue_at[b, node]
             t.parent[b, count] = -1 if node == new_root else moved[t.parent[b, node]]
             t.action[b, count] = t.action[b, node]
             t.action_prior[b, count] = t.action_prior[b, node]

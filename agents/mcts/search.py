@@ -1,14 +1,15 @@
 """Tree search over many games at once: one round is select, step, observe, evaluate, expand."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tengen.agents.mcts import edges, gumbel, kernels, puct, records
-from tengen.agents.mcts.arrays import GUMBEL, allocate
+from tengen.agents.mcts.arrays import GUMBEL, WIDE, allocate
 from tengen.agents.mcts.config import SearchConfig
+from tengen.agents.mcts.evaluators import Pending, submitted
 from tengen.envs.game import Floats, Game, Ints, States
 from tengen.errors import MachineError, TengenError
 
@@ -73,6 +74,7 @@ class Search:
         # Trees that are looked through for a position keep whole records, so that those can be compared.
         self._live = game.live_words if game.live_words and not reuse else (words, 0)
         self._legal = game.new_mask(rows)
+        self._asked: tuple[int, NDArray[np.int8], Pending] | None = None
         self._game, self._node, self._action = (np.zeros(rows, np.int32) for _ in range(3))
         self._scratch = np.zeros(game.num_actions)
         self._listed = np.zeros(game.num_actions, np.int32)
@@ -145,9 +147,17 @@ class Search:
         if not self.noisy:
             self.tree.noise[slots] = 0.0
         elif self.rule.kind == GUMBEL:
-            self.tree.noise[slots] = self.rng.gumbel(size=(len(slots), self.game.num_actions))
+            self.tree.noise[slots] = self._gumbel(len(slots))
         else:
             self.tree.noise[slots] = self._dirichlet(slots)
+
+    def _gumbel(self, count: int) -> NDArray[np.floating[Any]]:
+        """Gumbel noise [count, A]."""
+        shape = (count, self.game.num_actions)
+        if self.game.num_actions <= WIDE:
+            return self.rng.gumbel(size=shape)
+        waits = self.rng.standard_exponential(shape, np.float32)  # the same chance in a quarter of the time
+        return -np.log(waits)
 
     def _dirichlet(self, slots: Ints) -> NDArray[np.float64]:
         """Dirichlet noise over the legal actions of each root, alpha inversely to their number."""
@@ -167,6 +177,31 @@ class Search:
 
     def round(self, slots: Ints) -> None:
         """Take every unfinished slot some leaves further: at most `leaves` each."""
+        rows = self._find_leaves(slots)
+        if rows:
+            leaves, observations, to_play = self._look_at(rows)
+            self._expand(rows, to_play, *self.evaluator.evaluate(leaves, observations))
+
+    def ask(self, slots: Ints) -> None:
+        """The first half of a round: its leaves are submitted to the evaluator; `take` is the second.
+
+        The evaluator has `submit(states, observations)`, whose answer has `result()`, or else answers at once.
+        """
+        rows = self._find_leaves(slots)
+        self._asked = None
+        if rows:
+            leaves, observations, to_play = self._look_at(rows)
+            self._asked = rows, to_play, submitted(self.evaluator, leaves, observations)
+
+    def take(self) -> None:
+        """Wait for the answer to the last `ask`, and expand its leaves."""
+        if self._asked is not None:
+            rows, to_play, pending = self._asked
+            self._asked = None
+            self._expand(rows, to_play, *pending.result())
+
+    def _find_leaves(self, slots: Ints) -> int:
+        """Walk each tree to its leaves; returns how many are to be evaluated."""
         games = np.asarray(slots, np.int32)
         rows, steps = kernels.select_leaves(
             self.tree,
@@ -179,7 +214,7 @@ class Search:
             self._action,
         )
         if rows == 0:
-            return
+            return 0
         leaves = self.leaves[:rows]
         records.copy_out(
             self.tree, self._tree_words, self._leaf_words, self._game, self._node, rows, steps, *self._live
@@ -188,9 +223,8 @@ class Search:
         records.copy_in(self._tree_words, self._leaf_words, self._game, self._node, steps, *self._live)
         ended = leaves["terminal"]
         if ended.any():
-            rows = self._settle(np.flatnonzero(ended), np.flatnonzero(~ended))
-        if rows:
-            self._evaluate(rows)
+            return self._settle(np.flatnonzero(ended), np.flatnonzero(~ended))
+        return int(rows)
 
     def _settle(self, ended: NDArray[np.int64], live: NDArray[np.int64]) -> int:
         """Back up leaves that are finished games: they cost no evaluation. Returns how many rows are left."""
@@ -202,13 +236,15 @@ class Search:
         records.close_ranks(live, self._leaf_words, self._game, self._node)
         return len(live)
 
-    def _evaluate(self, rows: int) -> None:
+    def _look_at(self, rows: int) -> tuple[States, Floats, NDArray[np.int8]]:
+        """Leaves, their observations, and who is to move there."""
         leaves, observations, legal = self.leaves[:rows], self._observations[:rows], self._legal[:rows]
         self.game.legal_mask(leaves, legal)
         if self.evaluator.observes:
             self.game.observe(leaves, observations)
-        to_play = leaves["to_play"].copy()
-        logits, values = self.evaluator.evaluate(leaves, observations)
+        return leaves, observations, leaves["to_play"].copy()
+
+    def _expand(self, rows: int, to_play: NDArray[np.int8], logits: Floats, values: Floats) -> None:
         self.evaluations += rows
         faults = kernels.expand(
             self.tree,
@@ -217,7 +253,7 @@ class Search:
             self._game,
             self._node,
             to_play,
-            legal,
+            self._legal[:rows],
             logits,
             values,
             self._scratch,
