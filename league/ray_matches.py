@@ -10,7 +10,8 @@ from tengen.league.judge_matches import MatchesHere, MatchesLost, Pair, Stop
 from tengen.league.match import MatchResult
 from tengen.selfplay.capacity import cpus_here
 from tengen.selfplay.config import TrainConfig
-from tengen.selfplay.ray_cluster import connect, disconnect, first_line
+from tengen.selfplay.learner_places import extra_cpus
+from tengen.selfplay.ray_cluster import connect, disconnect, first_line, own_gpus_only
 from tengen.selfplay.ray_pool import START_TIMEOUT_S, fault_of
 
 ASK_EVERY_S = 0.5  # whether to stop
@@ -31,6 +32,7 @@ class MatchesActor:
 
     def play(self, pairs: Sequence[Pair], games: int, seed: int) -> list[MatchResult]:
         """See `MatchesHere.play`; agents are found from the folder that training was started in."""
+        own_gpus_only()
         with contextlib.suppress(OSError):
             os.chdir(self._here)
         config = TrainConfig.model_validate(self._config)
@@ -55,7 +57,8 @@ class MatchesOnRay:
         self._owns_cluster = not ray.is_initialized()
         if self._owns_cluster:
             rollouts = config.rollouts
-            connect(rollouts.address, config.evaluation.cpus + cpus_here(rollouts))
+            cpus = config.evaluation.cpus + cpus_here(rollouts) + extra_cpus(config.learner)
+            connect(rollouts.address, cpus)
 
     def play(self, pairs: Sequence[Pair], games: int, seed: int, stop: Stop) -> list[MatchResult]:
         """See `Matches.play`; no matches where it was stopped. A dead actor is replaced at the next call."""

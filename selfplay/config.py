@@ -39,9 +39,9 @@ class RolloutsConfig(ActorsConfig):
     """Who plays the games, and how."""
 
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Threads of this process; 0 is one a core."""
+    """Tree threads of this process or of each actor; 0: one a core, in actors one for each CPU it takes."""
     games: Annotated[int, Field(ge=1, le=100_000)] = 192
-    """Games side by side in each thread or actor."""
+    """Games side by side in each thread. On a GPU one half is evaluated while the other half thinks."""
     positions_per_update: Count = 4096
     """Recorded positions between two updates of the acting weights."""
     max_staleness: Annotated[int, Field(ge=0)] = 0

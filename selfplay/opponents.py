@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.agents.mcts.evaluators import ObservationEvaluator
+from tengen.agents.mcts.evaluators import ObservationEvaluator, Pending, forward
 from tengen.envs.game import Floats, States
 from tengen.rundir import RunDir
 
@@ -47,14 +47,33 @@ class SharedLeaves:
 
     def evaluate(self, states: States, observations: Floats) -> tuple[Floats, Floats]:
         """One batched forward for each network that has a leaf among them."""
+        return self.submit(states, observations).result()
+
+    def submit(self, states: States, observations: Floats) -> Pending:
+        """The same, to be waited for."""
         theirs = self.is_opponents[self.leaf_slots[: len(states)]]
         if not theirs.any():
-            return self.learner(observations)
+            return forward(self.learner, observations)
         assert self.opponent is not None  # no slot is an opponent's while there is none
         if theirs.all():
-            return self.opponent(observations)
-        policy, values = _forward(self.learner, observations, ~theirs)
-        their_policy, their_values = _forward(self.opponent, observations, theirs)
+            return forward(self.opponent, observations)
+        return Both(
+            theirs,
+            _forward(self.learner, observations, ~theirs),
+            _forward(self.opponent, observations, theirs),
+        )
+
+
+class Both:
+    """Two networks' evaluations of the leaves that are theirs, under way."""
+
+    def __init__(self, theirs: NDArray[np.bool_], ours: Pending, other: Pending) -> None:
+        self._theirs, self._ours, self._other = theirs, ours, other
+
+    def result(self) -> tuple[Floats, Floats]:
+        """Policy logits [B, A] and values [B]."""
+        theirs = self._theirs
+        (policy, values), (their_policy, their_values) = self._ours.result(), self._other.result()
         logits = np.empty((len(theirs), policy.shape[1]), np.float32)
         both = np.empty(len(theirs), np.float32)
         logits[~theirs], logits[theirs] = policy, their_policy
@@ -62,11 +81,9 @@ class SharedLeaves:
         return logits, both
 
 
-def _forward(
-    network: ObservationEvaluator, observations: Floats, rows: NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
+def _forward(network: ObservationEvaluator, observations: Floats, rows: NDArray[np.bool_]) -> Pending:
     """The network's answer for some of the rows, whose observations stay channels-last in memory."""
-    return network(observations.transpose(0, 2, 3, 1)[rows].transpose(0, 3, 1, 2))
+    return forward(network, observations.transpose(0, 2, 3, 1)[rows].transpose(0, 3, 1, 2))
 
 
 class Season:

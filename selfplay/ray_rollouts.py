@@ -8,8 +8,9 @@ from tengen.selfplay.config import TrainConfig
 from tengen.selfplay.games import Games
 from tengen.selfplay.opponents import Opponent
 from tengen.selfplay.pooled import Pooled, sound
+from tengen.selfplay.ray_cluster import own_gpus_only
 from tengen.selfplay.ray_pool import ActorPool
-from tengen.selfplay.rollouts import Player, Rates, Weights, worker_seed
+from tengen.selfplay.rollouts import Player, Rates, Team, Weights, make_player, worker_seed
 from tengen.selfplay.timed import timed
 
 
@@ -19,7 +20,7 @@ class RayPlayer:
     def __init__(self, config: dict[str, Any], seed: int) -> None:
         self._config = config
         self._seed = seed
-        self._player: Player | None = None
+        self._player: Player | Team | None = None
         self._version: int | None = None
         self._opponent: str | None = None
 
@@ -32,7 +33,8 @@ class RayPlayer:
     ) -> tuple[Games, dict[str, float]]:
         """See `SelfPlayWorker.collect`; by these weights, which Ray fetches once a machine."""
         if self._player is None:
-            self._player = Player(TrainConfig.model_validate(self._config), self._seed)
+            own_gpus_only()
+            self._player = make_player(TrainConfig.model_validate(self._config), self._seed)
         if version != self._version:
             self._player.publish(weights, version)
             self._version = version

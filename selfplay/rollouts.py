@@ -52,11 +52,14 @@ class Player:
         from tengen.networks.evaluator import NetworkEvaluator
         from tengen.networks.spec import spec_for
         from tengen.networks.stack import make_network
+        from tengen.selfplay.halves import TwoHalves
         from tengen.selfplay.worker import SelfPlayWorker
 
         self.game = make_game(config.game)
         self.evaluator = NetworkEvaluator(make_network(config.network, spec_for(self.game)), threads=1)
-        self.worker = SelfPlayWorker(self.game, self.evaluator, config, seed)
+        alternates = self.evaluator.device.type != "cpu" and config.rollouts.games > 1
+        kind = TwoHalves if alternates else SelfPlayWorker
+        self.worker: TwoHalves | SelfPlayWorker = kind(self.game, self.evaluator, config, seed)
         self._opponent: NetworkEvaluator | None = None
 
     def publish(self, weights: Weights, version: int) -> None:
@@ -83,6 +86,39 @@ class Player:
     def collect(self, positions: int) -> tuple[Games, dict[str, float]]:
         """See `SelfPlayWorker.collect`."""
         return self.worker.collect(positions)
+
+
+class Team:
+    """Several players in threads, with the face of one: what an actor with several CPUs is."""
+
+    def __init__(self, config: TrainConfig, seed: int, count: int) -> None:
+        self._pool = ThreadPoolExecutor(count, "rollout")
+        self.players = list(self._pool.map(lambda i: Player(config, worker_seed(seed, i)), range(count)))
+
+    def publish(self, weights: Weights, version: int) -> None:
+        """See `Player.publish`."""
+        list(self._pool.map(lambda player: player.publish(weights, version), self.players))
+
+    def oppose(self, opponent: Opponent | None) -> None:
+        """See `Player.oppose`."""
+        list(self._pool.map(lambda player: player.oppose(opponent), self.players))
+
+    def collect(self, positions: int) -> tuple[Games, dict[str, float]]:
+        """See `Player.collect`; so many of all together."""
+        share = -(-positions // len(self.players))
+        answers = list(self._pool.map(lambda player: player.collect(share), self.players))
+        counts: dict[str, float] = {}
+        for _, own in answers:
+            for name, value in own.items():
+                counts[name] = counts.get(name, 0.0) + value
+        return Games.concatenate([games for games, _ in answers]), counts
+
+
+def make_player(config: TrainConfig, seed: int) -> Player | Team:
+    """The player of an actor: with a tree thread for each whole CPU that it takes, or as many as told."""
+    rollouts = config.rollouts
+    threads = rollouts.threads or int(rollouts.cpus_per_worker)
+    return Team(config, seed, threads) if threads > 1 else Player(config, seed)
 
 
 class Rates:

@@ -60,6 +60,7 @@ class SelfPlayWorker:
         }  # in games played on, since reported
         if share:
             self._counts |= {"league_games": 0, "league_points": 0.0}
+        self._reported = 0  # of the search's evaluations
         self.stop_requested = False
         self._plays_on = np.zeros(slots, np.bool_)
         self._versions = np.zeros(slots, np.int32)
@@ -75,22 +76,34 @@ class SelfPlayWorker:
 
         Games in progress stay in their slots and go on in the next call.
         """
-        started, evaluations = time.perf_counter(), self.search.evaluations
+        started = time.perf_counter()
         finished: list[Games] = []
         recorded = 0
         while recorded < positions and not self.stop_requested:
             self.search.round(self.slots)
-            done = self.slots[self.search.finished(self.slots)]
-            if len(done):
-                recorded += self._move(done, finished)
+            recorded += self._move_on(finished)
+        games, counts = self.report(finished)
+        return games, {**counts, "recorded": recorded, "seconds": time.perf_counter() - started}
+
+    def ask(self) -> None:
+        """The first half of a round: leaves go to the evaluator, which may take its time."""
+        self.search.ask(self.slots)
+
+    def take(self, finished: list[Games]) -> int:
+        """The second half: take what it answers, and play. Returns how many positions were recorded."""
+        self.search.take()
+        return self._move_on(finished)
+
+    def report(self, finished: list[Games]) -> tuple[Games, dict[str, float]]:
+        """Finished games as one, and counts since the last report."""
         games = Games.concatenate([Games.none(self.game.num_actions, self._points()), *finished])
         counts, self._counts = self._counts, dict.fromkeys(self._counts, 0)
-        return games, {
-            **counts,
-            "recorded": recorded,
-            "evaluations": self.search.evaluations - evaluations,
-            "seconds": time.perf_counter() - started,
-        }
+        evaluations, self._reported = self.search.evaluations - self._reported, self.search.evaluations
+        return games, {**counts, "evaluations": evaluations}
+
+    def _move_on(self, finished: list[Games]) -> int:
+        done = self.slots[self.search.finished(self.slots)]
+        return self._move(done, finished) if len(done) else 0
 
     def take_version(self, version: int) -> None:
         """The evaluator has new weights: games that begin from now on, or have not moved yet, are theirs."""
@@ -304,5 +317,5 @@ class SelfPlayWorker:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a saved random stream; games in progress start anew."""
-        self.rng.bit_generator.state = state["rng"]
+        self.rng.bit_generator.state = state.get("halves", [state])[0]["rng"]
         self._begin(self.slots)

@@ -14,6 +14,7 @@ from tengen.selfplay.capacity import fixed
 from tengen.selfplay.dqn_config import DqnTrainConfig, PqnTrainConfig
 from tengen.selfplay.kinds import KINDS
 from tengen.selfplay.pooled import Pooled, sound
+from tengen.selfplay.ray_cluster import own_gpus_only
 from tengen.selfplay.ray_pool import ActorPool
 from tengen.selfplay.rollouts import Weights, worker_seed
 from tengen.selfplay.timed import timed
@@ -171,6 +172,7 @@ class RayActor:
     def collect(self, weights: Weights, version: int, epsilon: Epsilons) -> tuple[Answer, float]:
         """See `Actor.collect`."""
         if self._actor is None:
+            own_gpus_only()
             config, seed, index = self._arguments
             made = KINDS[config["kind"]].model_validate(config)
             assert isinstance(made, WorldTrainConfig)

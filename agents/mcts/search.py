@@ -185,7 +185,7 @@ class Search:
     def ask(self, slots: Ints) -> None:
         """The first half of a round: its leaves are submitted to the evaluator; `take` is the second.
 
-        The evaluator has `submit(states, observations)`, whose answer has `result()`, or else answers at once.
+        The evaluator has `submit(states, observations)`, whose answer has `result()`, or answers at once.
         """
         rows = self._find_leaves(slots)
         self._asked = None
