@@ -80,7 +80,7 @@ def digest(*values: Any) -> str:
     return found.hexdigest()
 
 
-GAMES = small(replay={"base": 150})
+GAMES = small(replay={"base": 16, "growth": 0.0, "min_positions": 4})  # a window that moves with every turn
 PLAYED = [played(GAMES, 60, seed) for seed in range(4)]
 
 
@@ -258,7 +258,8 @@ def taken_up(
         step = again.clock.update
         assert again.print(run) == known[step], how
         rows = [row["step"] for row in read_metrics(path)]
-        assert rows in (list(range(1, step)), list(range(1, step + 1))), how
+        told = list(range(1, step + 1))
+        assert rows == told or (rows == told[:-1] and not isinstance(again, Bred)), how  # whose row is first
         hidden = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.name.startswith(".")}
         assert hidden <= {".lock"}, how
         if on:
@@ -269,19 +270,19 @@ def taken_up(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_save_cut_short_anywhere_leaves_the_one_before_or_the_new_one(kind, tmp_path, monkeypatch):
-    run, one, known = begun(kind, tmp_path / "run", 3)
+    run, one, known = begun(kind, tmp_path / "run", 4)
     recorder = Recorder(run.path)
     with run, recorder.watching(monkeypatch):
         one.turn(run)
-    known[4] = one.print(run)
+    known[5] = one.print(run)
     found = set()
     for number, (how, tree) in enumerate(recorder.states()):
         found.add(taken_up(kind, lay_out(tree, tmp_path / f"{number}"), known, how, on=number % 5 == 0))
         shutil.rmtree(tmp_path / f"{number}")
     for number, (how, tree) in enumerate(recorder.states(done=True)):
-        assert taken_up(kind, lay_out(tree, tmp_path / f"done-{number}"), known, how) == 4, how
+        assert taken_up(kind, lay_out(tree, tmp_path / f"done-{number}"), known, how) == 5, how
     recorder.close()
-    assert found == {3, 4}
+    assert found == {4, 5}
 
 
 def test_a_run_whose_beginning_is_cut_short_begins_anew_or_goes_on(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from tengen.files import atomic_write_bytes, disk_faults
+from tengen.files import atomic_write_bytes, disk_faults, fsync_folder
 from tengen.plain import jsonable
 
 
@@ -23,6 +23,7 @@ class MetricsLog:
         self._file: IO[bytes] | None = None
         self._writer: Any = None
         self._purge_step: int | None = None
+        self._is_known = False  # its name lasts through a power cut
 
     def append(self, metrics: Mapping[str, Any]) -> None:
         """Add one whole JSON line, the time included; NaN and infinities become null.
@@ -49,6 +50,9 @@ class MetricsLog:
         if self._file is not None:
             with disk_faults(self._path, "write"):
                 os.fsync(self._file.fileno())
+                if not self._is_known:
+                    fsync_folder(self._path.parent)
+                    self._is_known = True
 
     def rewind(self, step: int) -> None:
         """Cut the rows of later steps than `step`, and a last row torn by a crash."""
