@@ -3,6 +3,7 @@
 from tengen.selfplay.config import RunConfig, TrainConfig
 from tengen.selfplay.dqn_config import DqnTrainConfig, PqnTrainConfig
 from tengen.selfplay.evolution_config import EvolutionConfig
+from tengen.selfplay.pipeline_config import PipelineConfig
 from tengen.selfplay.reinforce_config import ReinforceConfig
 from tengen.selfplay.rollout_config import RolloutPolicyConfig
 from tengen.selfplay.supervised_config import SupervisedConfig
@@ -17,4 +18,5 @@ KINDS: dict[str, type[RunConfig]] = {
     "rollout": RolloutPolicyConfig,
     "reinforce": ReinforceConfig,
     "value": ValueConfig,
+    "pipeline": PipelineConfig,
 }

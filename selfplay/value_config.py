@@ -29,6 +29,8 @@ class ValueGamesConfig(ConfigModel):
     """The position is after 1 to so many plies; 0 is 1.25 times the points of the board, as in the paper."""
     at_once: Count = 256
     """Games side by side."""
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Cores of the networks; 0 is all."""
     temperature: Annotated[float, Field(gt=0, le=100)] = 1.0
     passes_last: bool = True
     """Go: no move fills an own eye, and none passes while there is another."""

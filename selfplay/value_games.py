@@ -41,7 +41,7 @@ def actors_of(settings: ValueGamesConfig, game: Game) -> list[Actor]:
 
     def actor(path: str) -> Actor:
         seen = game.seeing(checkpoint_planes(path))
-        network = NetworkEvaluator(load_checkpoint(path, seen)[0])
+        network = NetworkEvaluator(load_checkpoint(path, seen)[0], threads=settings.threads or None)
         return Actor(seen, network, settings.temperature, settings.passes_last)
 
     policy = actor(settings.policy)

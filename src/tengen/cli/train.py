@@ -189,6 +189,12 @@ def _runner(config: "RunConfig") -> Any:
         from tengen.cli import train_value
 
         return train_value
+    from tengen.selfplay.pipeline_config import PipelineConfig
+
+    if isinstance(config, PipelineConfig):
+        from tengen.cli import train_pipeline
+
+        return train_pipeline
     from tengen.cli import train_worlds
 
     return train_worlds
