@@ -63,6 +63,7 @@ def load_replay(folder: Path, replay: Replay, state: dict[str, int]) -> list[str
         else:
             faults.append(f"{path}: cannot be read and is left out ({fault})")
     replay.restore(state, chunks)
+    prune_replay(folder, replay)  # a kill may have come between the checkpoint and this
     return faults
 
 
