@@ -24,6 +24,7 @@ def add_parser(subparsers: Any) -> None:
         "overrides", metavar="key=value", nargs="*", help="values to put in place of the file's"
     )
     show.add_argument("--json", action="store_true", help="print one JSON object")
+    show.add_argument("--png", metavar="FILE", help="draw it as well (needs matplotlib)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,6 +46,13 @@ def run(args: argparse.Namespace) -> int:
     network = make_network(shape, spec_for(game))
     rows = describe_network(network)
     flops = sum(row.flops for row in rows)
+    if args.png is not None:
+        from pathlib import Path
+
+        from tengen.networks.draw import draw_network
+
+        title = f"{game.name}: {network.parameter_count():,} parameters, {number(flops)} FLOPs a position"
+        draw_network(rows, title, Path(args.png))
     if args.json:
         emit_json(
             {
