@@ -13,7 +13,8 @@ demo: $(STAMP)
 	$(BIN)/tengen train configs/demo.yaml
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not cluster"
+	$(BIN)/python -m pytest -m cluster
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

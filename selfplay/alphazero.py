@@ -89,7 +89,6 @@ def train(
                 replay.add(games)
                 losses = learn(learner, replay, clock, games.positions, rng)
                 clock.count(len(games))
-                rollouts.publish(learner.weights(), clock.update)
                 metrics = {**clock.stats(), **losses, **replay.stats(), **rollouts.stats()}
                 progress.update(clock.done, note(metrics))
                 due = clock.due()
@@ -98,6 +97,8 @@ def train(
                 if judge is not None:
                     metrics |= rated(judge, clock, due.rate, config.evaluation.is_beside, progress, interrupt)
                 run.append_metrics({"step": clock.update, **metrics})
+                with saving(lambda: save(saved, run, rollouts)):
+                    rollouts.publish(learner.weights(), clock.update)
             if (newest := run.latest_checkpoint()) is None or newest[0] != clock.update:
                 save(saved, run, rollouts)
     run.log(f"{'finished' if clock.is_over else 'stopped'} at update {clock.update}, saved")

@@ -26,16 +26,16 @@ class Pulse:
         self._ask(index, actor)
 
     @property
-    def placed(self) -> bool:
-        """Whether any actor has a place."""
-        return bool(self._silent)
+    def placed(self) -> set[int]:
+        """Actors that have a place."""
+        return set(self._silent)
 
     def waited_for(self, seconds: float) -> bool:
         """Whether any actor has a place within so many seconds."""
         calls = {call: index for index, call in self._calls.items()}
         for call in self._ray.wait(list(calls), num_returns=1, timeout=seconds)[0] if calls else []:
             self._take(calls[call], call)
-        return self.placed
+        return bool(self._silent)
 
     def forget(self, index: int) -> None:
         """Nobody has this number any more."""

@@ -37,6 +37,7 @@ def connect(address: str | None, cpus: float) -> None:
             **ray_session.begin(),
         }
     ray_session.quiet(ray)
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of calls that nobody waits for any more
     try:
         ray.init(address=address or "local", **options)
     except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:

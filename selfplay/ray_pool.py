@@ -11,6 +11,7 @@ from tengen.selfplay.actors_config import AUTO
 from tengen.selfplay.capacity import cpus_here, lacking, room
 from tengen.selfplay.pulse import GROUP, Pulse
 from tengen.selfplay.ray_cluster import connect, disconnect, first_line
+from tengen.selfplay.ray_health import LOOK_S as HEALTH_S
 from tengen.selfplay.ray_health import Health
 from tengen.selfplay.timed import Timed
 
@@ -99,6 +100,7 @@ class ActorPool:
 
     def put(self, value: Any) -> Any:
         """Put a value where all actors can fetch it once a machine; its reference. Raises MachineError."""
+        self._health.check()
         try:
             return self._ray.put(value)
         except self._ray.exceptions.RayError as error:
@@ -177,10 +179,11 @@ class ActorPool:
     def _patience(self) -> float:
         """Seconds until something is to be done: a look, or somebody has rested."""
         now = time.monotonic()
-        return min([LOOK_S, *(until - now for until in self._rests.values() if until > now)])
+        return min([LOOK_S, HEALTH_S, *(until - now for until in self._rests.values() if until > now)])
 
     def _fetch(self, reference: Any, index: int) -> Any:
         errors = self._ray.exceptions
+        self._health.check()
         try:
             found: Timed = self._ray.get(reference)
         except errors.RayTaskError as error:
@@ -235,18 +238,17 @@ class ActorPool:
     # --- the cluster --------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Every ten seconds: is the cluster there, is an actor silent or without a place, is there room."""
+        """Is the cluster there; every ten seconds, is an actor silent or without a place, is there room."""
+        self._health.check()
         if time.monotonic() - self._looked >= LOOK_S:
             self._look_now()
 
     def _look_now(self) -> None:
         self._looked = time.monotonic()
-        self._health.look()
         for index in self._pulse.look(self.actors):
             self._say(f"actor {index} has answered nothing for long; another one takes its place")
             self._replace(index)
-        if not self._pulse.placed:
-            self._wait_for_a_place()
+        self._say_who_waits()
         if self._follows:
             self._follow()
 
@@ -264,13 +266,19 @@ class ActorPool:
             index += 1
         self.count = len(self.actors)
 
-    def _wait_for_a_place(self) -> None:
-        """Nobody has one: say what is lacking. Raises MachineError where nobody is going to have one."""
+    def _say_who_waits(self) -> None:
+        """Tell of actors without a place. Raises MachineError where nobody has one, or is going to."""
+        waiting = len(self.actors.keys() - self._pulse.placed)
+        if not waiting:
+            self._said = ""
+            return
         missing = lacking(self.config, self.count, self._resources())
         actors = f"{self.count} actor{'s' if self.count > 1 else ''}"
         said = f"waiting for Ray: {actors} want {missing}" if missing else ""
-        self._say(said or f"waiting for Ray to start {actors}")
-        if self._is_here and time.monotonic() - self._heard > START_TIMEOUT_S:
+        self._say(said or f"waiting for Ray to start {waiting} of {actors}")
+        if self._pulse.placed or not self._is_here:
+            return
+        if time.monotonic() - self._heard > START_TIMEOUT_S:
             raise MachineError(f"Ray started no rollout actor within {START_TIMEOUT_S:.0f} s")
 
     def _say(self, sentence: str) -> None:
@@ -302,6 +310,8 @@ class ActorPool:
 
     def close(self) -> None:
         """Stop the actors, and Ray if it was started for them."""
+        if self._health.is_cut_off:
+            return  # Ray would end this process before it has said why; what is left ends with it
         for index in list(self.actors):
             self._let_go(index)
         if self._owns_cluster:

@@ -1,6 +1,5 @@
 """What a Ray that is started here leaves behind: nothing, however this process ends."""
 
-import atexit
 import contextlib
 import os
 import shutil
@@ -14,16 +13,32 @@ from typing import Any
 LEAST_STORE_BYTES = 96 * 2**20  # Ray takes no less than 75 MiB
 SPARE = 0.9  # of /dev/shm, so that others have some of it
 FOLDER = "tengen-ray-"
-# Reads until the other end of its input is closed, by us or by our death; Ray's processes then die with us,
-# and what they still write meanwhile is removed by a later round.
-WARDEN = 'read _; for wait in 0 1 2 4 8; do sleep $wait; rm -rf "$0"; done'
+# Reads until the other end of its input is closed, by us or by our death. Ray's processes then die with us,
+# but for agents that try to tell of it for another minute: they are known by their files in the folder.
+WARDEN = r"""
+read _
+for wait in 0 1 2 4 8; do
+    sleep $wait
+    left=
+    for process in $(ls -l /proc/[0-9]*/fd 2>/dev/null | awk -v folder="-> $0/" '
+        /^\/proc/ { split($0, part, "/"); process = part[3] }
+        index($0, folder) { print process }' | sort -u); do
+        case $(cat /proc/$process/comm 2>/dev/null) in
+        ray*|gcs_server*) left="$left $process" ;;
+        esac
+    done
+    [ -z "$left" ] || kill -9 $left
+    rm -rf "$0"
+    [ $wait = 0 ] || [ -n "$left" ] || [ -e "$0" ] || exit
+done
+"""
 
 
 class Session:
     """The folder for Ray's logs, sockets and spilled objects, which a warden removes if we cannot."""
 
     def __init__(self) -> None:
-        self.path = tempfile.mkdtemp(prefix=FOLDER, dir="/tmp")  # short: sockets' paths have 107 characters
+        self.path = tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-", dir="/tmp")  # sockets' paths are short
         try:
             self._warden: subprocess.Popen[bytes] | None = subprocess.Popen(
                 ["sh", "-c", WARDEN, self.path],
@@ -41,12 +56,8 @@ class Session:
         if self._warden is None:
             return
         with contextlib.suppress(OSError):
-            if os.path.exists(self.path):  # somebody is still writing: the warden goes on trying
-                assert self._warden.stdin is not None
-                self._warden.stdin.close()
-            else:
-                self._warden.kill()
-                self._warden.wait()
+            assert self._warden.stdin is not None
+            self._warden.stdin.close()  # now it sees to those that are still writing
         self._warden = None
 
 
@@ -60,7 +71,6 @@ def begin() -> dict[str, Any]:
         return {}
     if _session is None:
         _session = Session()
-        atexit.register(end)
     return {"_temp_dir": _session.path}
 
 

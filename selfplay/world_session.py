@@ -76,19 +76,23 @@ class WorldSession:
 
     def collect(self) -> Answer:
         """See `WorldRollouts.collect`."""
-        with saving(lambda: save(self._saved, self._run, self._rollouts)):
+        with self._saving():
             return self._rollouts.collect()
 
     def end_turn(self, new_steps: int) -> None:
         """The learner has learnt from so many new steps: publish it, save and rate what is due."""
         self.clock.count(new_steps)
-        self._publish()
         due = self.clock.due()
         if due.save:
             save(self._saved, self._run, self._rollouts)
         if due.rate:
             self._judge.begin(self._saved.network, self.clock.update)
         self._write_log()
+        with self._saving():
+            self._publish()
+
+    def _saving(self) -> contextlib.AbstractContextManager[None]:
+        return saving(lambda: save(self._saved, self._run, self._rollouts))
 
     def _publish(self) -> None:
         self._rollouts.publish(self._saved.learner.weights(), self.clock.update, self.clock.collected)

@@ -225,7 +225,7 @@ class FakeRay:
         return True
 
     def get_runtime_context(self) -> Any:
-        return SimpleNamespace()
+        return SimpleNamespace(get_actor_id=lambda: None)
 
 
 @pytest.fixture
