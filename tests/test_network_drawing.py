@@ -17,7 +17,8 @@ def test_every_layer_with_weights_has_a_box_and_the_others_stand_with_it():
     maddison = StackConfig(architecture="maddison", channels=8, convolutions=2, norm="batch")
     rows = describe_network(make_network(maddison, spec_for(make_game("go5"))))
     found = boxes(rows)
-    assert [box.row.name for box in found] == ["body.0", "body.1", "body.4", "body.5", "policy.map", "policy.places", "extra"]  # fmt: skip
+    body, heads = ["body.0", "body.1", "body.4", "body.5"], ["policy.map", "policy.places", "extra"]
+    assert [box.row.name for box in found] == body + heads
     assert found[1].after == ("BatchNorm2d", "ReLU")
     assert sum(1 + len(box.after) for box in found) == len(rows)
 
