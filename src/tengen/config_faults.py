@@ -35,6 +35,9 @@ BOUNDS = {
     "multiple_of": ("multiple_of", "a multiple of"),
 }
 
+ELSEWHERE = {  # keys that only other kinds of training have
+    "learner.devices": "several devices are for learners of boards: kinds alphazero and supervised",
+}
 ITEM = "<n>"  # stands for the number of an item in the key of a list's sections
 
 
@@ -74,6 +77,8 @@ def _neither(faults: Sequence[ErrorDetails]) -> str | None:
 
 def _sentence(fault: ErrorDetails, path: list[str | int], model: type[BaseModel]) -> str:
     kind, value, context = fault["type"], _show(fault["input"]), fault.get("ctx", {})
+    if kind == "extra_forbidden" and (words := ELSEWHERE.get(".".join(map(str, path)))):
+        return words
     if kind == "extra_forbidden":
         return f"unknown key; {_near_key(path, model)}"
     if kind == "missing":
