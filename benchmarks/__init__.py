@@ -10,6 +10,7 @@ BENCHES = {
     "network": "tengen.benchmarks.network:run",
     "search": "tengen.benchmarks.search:run",
     "gpu-search": "tengen.benchmarks.gpu_search:run",
+    "gpu-selfplay": "tengen.benchmarks.gpu_selfplay:run",
     "selfplay": "tengen.benchmarks.selfplay:run",
     "rollouts": "tengen.benchmarks.rollouts:run",
     "rollouts-many": "tengen.benchmarks.rollouts_many:run",

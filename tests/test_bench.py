@@ -121,6 +121,20 @@ def test_gpu_search_wants_a_gpu(capsys, monkeypatch):
     assert "no GPU" in fault(capsys, "gpu-search")
 
 
+def test_gpu_selfplay_can_be_tried_without_a_gpu(capsys):
+    quick = ("--threads", "1,2", "--games", "4", "--simulations", "3", "--seconds", "0.05", "--batch", "8")
+    names = ("--game", "connect4", "--networks", "1x8")
+    figures = bench(capsys, "gpu-selfplay", "--device", "cpu", "--no-compile", *names, *quick)
+    best = max(figures["selfplay_1x8_t1"], figures["selfplay_1x8_t2"])
+    assert figures["per_second"] == best > 0 and figures["learner_1x8"] > 0
+    assert figures["ratio"] == best / max(figures["bare_1x8_t1"], figures["bare_1x8_t2"])
+
+
+def test_gpu_selfplay_wants_a_gpu(capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert "no GPU" in fault(capsys, "gpu-selfplay")
+
+
 def test_memory_of_a_process_of_its_own(capsys):
     figures = bench(capsys, "memory", "--game", "connect4", "--games", "4", "--simulations", "4", *TINY_NET)
     assert figures["positions"] >= 16
