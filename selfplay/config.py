@@ -80,7 +80,7 @@ class DevicesConfig(ConfigModel):
     """Share of its GPU that Ray holds for the learner in this process; actors may have the rest."""
     sync_norm: bool = True
     """With several devices, batch norm of whole batches, as one device has it; else of each part, which is
-    quicker."""
+    quicker, and can be compiled."""
 
     @model_validator(mode="after")
     def _divisible(self) -> "DevicesConfig":

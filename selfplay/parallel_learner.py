@@ -64,7 +64,7 @@ class ParallelLearner(Replica):
         self._cpus = 1 if gpus else rank_cpus(config, local)
         self._address = process_group.LOOPBACK if local else ray.util.get_node_ip_address()
         self._patience_s = patience_s
-        self._compile = compile
+        self._compile = compile and not config.sync_norm  # which would break the compiled graph at each norm
         config = config.model_copy(update={"threads": config.threads or (0 if gpus else self._cpus)})
         plain = copy.deepcopy(network).cpu()
         self._arguments: tuple[Any, ...] = (plain, config.model_dump(), slower)
