@@ -223,7 +223,7 @@ def test_what_a_store_could_not_take_is_copied_when_it_can(url, tmp_path, capsys
 
 
 def test_a_run_whose_end_is_not_copied_says_so_and_goes_on_from_here(url, tmp_path, capsys):
-    expected = pytest.raises(MachineError, match=r"saved last is not at its place \(.*the line is cut")
+    expected = pytest.raises(MachineError, match=r"saved last is in .* only \(.*the line is cut")
     with expected as fault, training(url) as run:
         save(run, 1)
         Faulty.fails = range(Faulty.writes + 1, 10**9)
@@ -466,10 +466,37 @@ def test_what_is_wrong_with_a_place_is_said_before_training(recipe, url, tmp_pat
         capsys, "train", "--resume", url
     )
     assert "is not a run" in fault(capsys, "ratings", url)
-    assert "there is no run" in fault(capsys, "match", f"policy:{url}", "random", "--game", "connect4")
     Faulty.fails = range(10**9)
     assert "cannot be written (the line is cut" in fault(capsys, "train", recipe, "--run", url)
     assert not checkpoints(RemoteRun(url, resume=False).path)
+
+
+def test_what_is_not_a_runs_is_never_touched(recipe, url, tmp_path, capsys):
+    """A place in which other things are is refused, and what looks like none of ours is never removed."""
+    shared = tmp_path / "shared"
+    (shared / "data" / "00000001").mkdir(parents=True)
+    mine = [
+        shared / "data" / "photo.jpg",
+        shared / "data" / "00000001" / "x.csv",
+        shared / "lease" / "flat.pdf",
+    ]
+    for file in mine:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("dear to somebody")
+    with training(f"file://{shared}") as run:
+        for step in range(1, 6):
+            save(run, step)
+    assert all(file.read_text() == "dear to somebody" for file in mine)
+    (tmp_path / "full" / "letters").mkdir(parents=True)
+    full = f"file://{tmp_path}/full"
+    assert "has other things in it (letters); a run needs a place of its own" in fault(
+        capsys, "train", recipe, "--run", full
+    )
+    with RunDir.create(tmp_path / "plain", CONFIG):
+        pass
+    assert "holds a run as plain files; name its folder as a path" in fault(
+        capsys, "train", "--resume", f"file://{tmp_path}/plain"
+    )
 
 
 def test_a_missing_package_is_named_with_its_remedy(monkeypatch, capsys, recipe):
@@ -502,4 +529,5 @@ def test_training_at_a_url_from_the_command_line(recipe, url, tmp_path, monkeypa
     assert "there is no such checkpoint; there are checkpoints/step-" in fault(
         capsys, "match", f"policy:{shared}/checkpoints/step-77", "random", "--game", "connect4"
     )
+    assert "there is no run" in fault(capsys, "match", f"policy:{url}", "random", "--game", "connect4")
     assert "which only the run writes to" in fault(capsys, "league", "import", shared, recipe)

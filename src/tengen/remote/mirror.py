@@ -1,5 +1,6 @@
 """Copies each save of a run to its place, in a thread beside training."""
 
+import re
 import shutil
 import threading
 from collections.abc import Callable
@@ -17,6 +18,7 @@ WORKERS = 8  # objects under way at once
 FIRST_RETRY_S, LAST_RETRY_S = 5.0, 300.0
 LARGE = 1_000_000  # bytes; smaller files are read again rather than known by inode and time
 TRIES_AT_END = 3
+WRITTEN = re.compile(rf"{DATA}/(\d{{8}})/.+\.[0-9a-f]{{16}}|{FOLDER}/(\d{{8}})-\d{{8}}\.json")
 PATIENCE_S = 3.0  # before the end says what it waits for
 
 
@@ -192,17 +194,17 @@ class Mirror:
         named = {entry.object for manifest in self._kept for entry in manifest.files.values()}
         named |= {manifest.name for manifest in self._kept}
         there = [*self._place.names(FOLDER), *self._place.names(DATA)]
-        ours = [name for name in there if name not in named and _lease_of(name) <= self._lease.number]
+        ours = [name for name in there if name not in named and _is_of(name, self._lease.number)]
         with ThreadPoolExecutor(WORKERS) as pool:
             done = [pool.submit(self._place.remove, name) for name in ours]
         for future in done:
             future.result()
 
 
-def _lease_of(name: str) -> int:
-    """The lease under which an object was written: data/LEASE/..., manifests/LEASE-NUMBER.json."""
-    digits = name.split("/")[1].partition("-")[0]
-    return int(digits) if digits.isdecimal() else 0
+def _is_of(name: str, lease: int) -> bool:
+    """Whether an object was written by a run under this lease or an earlier one."""
+    found = WRITTEN.fullmatch(name)
+    return found is not None and int(found[1] or found[2]) <= lease
 
 
 def _remove_tree(folder: Path | None) -> None:

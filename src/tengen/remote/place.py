@@ -92,6 +92,16 @@ class Place:
                 return []
             return sorted(str(name).removeprefix(root).lstrip("/") for name in found)
 
+    def entries(self) -> list[str]:
+        """Names of the objects and folders right in the place."""
+        with self._faults("read"):
+            self._fs.invalidate_cache()
+            try:
+                found = self._fs.ls(self._root, detail=False)
+            except FileNotFoundError:
+                return []
+            return sorted({str(name).rstrip("/").rpartition("/")[2] for name in found} - {""})
+
     def remove(self, name: str) -> None:
         """Remove an object, if it is there."""
         with self._faults("written"):

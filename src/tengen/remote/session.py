@@ -12,14 +12,17 @@ from typing import Any, Self
 from tengen._runtime import cache_root
 from tengen.errors import MachineError, TengenError
 from tengen.files import atomic_write_bytes, disk_faults
+from tengen.remote import lease as leases
+from tengen.remote import manifest as saves
 from tengen.remote.fetch import clear_others, fetch, move_aside
 from tengen.remote.lease import Lease
 from tengen.remote.manifest import Manifest, manifests
-from tengen.remote.mirror import Mirror
+from tengen.remote.mirror import DATA, Mirror
 from tengen.remote.place import Place
 from tengen.rundir import RunDir, checkpoints, locked
 
 RECORD = "record.json"
+ROOMS = {leases.FOLDER, saves.FOLDER, DATA}  # of a place
 
 
 class RemoteRun:
@@ -58,10 +61,7 @@ class RemoteRun:
                         f"{self.url}: already holds a run; resume it with 'tengen train --resume {self.url}' "
                         "or name another place with --run"
                     )
-                if self._resume and not found and not (self.path / "config.yaml").is_file():
-                    raise TengenError(
-                        f"{self.url}: is not a run; one is begun with 'tengen train CONFIG --run {self.url}'"
-                    )
+                self._check_kind(is_begun=bool(found))
                 above = max((manifest.lease for manifest in found), default=0)
                 self._lease = Lease.take(self.place, token, above=above, say=_say)
             except MachineError as error:  # before any work: the name is to be mended, not the machine
@@ -119,7 +119,26 @@ class RemoteRun:
         if fault is None:
             return None
         run.log(fault)
-        return f"what the run saved last is not at its place ({fault}), it is in {run.path} only"
+        again = f"'tengen train --resume {self.url}' on this machine copies it"
+        return f"what the run saved last is in {run.path} only ({fault}); {again}"
+
+    def _check_kind(self, *, is_begun: bool) -> None:
+        """Raise TengenError where there is no run to go on with, or other things are where one would be."""
+        if is_begun:
+            return
+        others = set(self.place.entries()) - ROOMS
+        if self._resume and "config.yaml" in others:
+            raise TengenError(
+                f"{self.url}: holds a run as plain files; name its folder as a path, or copy it to one"
+            )
+        if self._resume and not (self.path / "config.yaml").is_file():
+            raise TengenError(
+                f"{self.url}: is not a run; one is begun with 'tengen train CONFIG --run {self.url}'"
+            )
+        if others:
+            raise TengenError(
+                f"{self.url}: has other things in it ({sorted(others)[0]}); a run needs a place of its own"
+            )
 
     def _bring(self, token: str) -> None:
         """Make the folder here that of the newest save, unless it is that already, or is ahead of it."""
