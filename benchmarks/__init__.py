@@ -14,6 +14,8 @@ BENCHES = {
     "selfplay": "tengen.benchmarks.selfplay:run",
     "rollouts": "tengen.benchmarks.rollouts:run",
     "rollouts-many": "tengen.benchmarks.rollouts_many:run",
+    "recovery": "tengen.benchmarks.recovery:run",
+    "soak": "tengen.benchmarks.soak:run",
     "match": "tengen.benchmarks.match:run",
     "gtp": "tengen.benchmarks.gtp:run",
     "startup": "tengen.benchmarks.startup:run",

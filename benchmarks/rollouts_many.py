@@ -5,6 +5,7 @@ asked for; everything else is what a training run does: bounded calls, versions 
 """
 
 import argparse
+import contextlib
 import pickle
 import time
 from collections.abc import Mapping
@@ -28,12 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--actors", type=whole(1, 10_000), default=64, help="default: %(default)s")
     parser.add_argument("--games-per-s", type=span(1e6), default=200.0, help="of all actors together")
     parser.add_argument("--plies", type=whole(1, 10_000), default=75, help="of a game (default: %(default)s)")
-    parser.add_argument("--seconds", type=span(86_400), default=60.0, help="measured (default: %(default)s)")
+    parser.add_argument(
+        "--seconds",
+        type=span(86_400),
+        default=60.0,
+        help="measured (default: %(default)s; 600: is memory flat)",
+    )
     parser.add_argument("--megabytes", type=span(1e4), default=20.0, help="of weights that are broadcast")
 
 
 def run(args: argparse.Namespace) -> dict[str, float]:
-    """Figures: games_per_s that came, ingest_core (share of one core), broadcast_s, memory before, after."""
+    """Figures: games_per_s that came, ingest_core (share of one core), broadcast_s, memory at both ends."""
     import psutil
 
     from tengen.envs.registry import make_game
@@ -74,6 +80,7 @@ def run(args: argparse.Namespace) -> dict[str, float]:
         rollouts.stats()
         this = psutil.Process()
         memory, cpu = [this.memory_info().rss], cpu_seconds()
+        ray_before, store_before = ray_bytes(), store_bytes(rollouts)
         began, count, version = time.perf_counter(), 0, 2
         while (elapsed := time.perf_counter() - began) < args.seconds:
             games = rollouts.collect()
@@ -82,6 +89,7 @@ def run(args: argparse.Namespace) -> dict[str, float]:
             rollouts.publish(weights, version)
             version += 1
             memory.append(this.memory_info().rss)
+        ray_after, store_after = ray_bytes(), store_bytes(rollouts)
         spent = {kind: seconds - cpu.get(kind, 0.0) for kind, seconds in cpu_seconds().items()}
         stats = rollouts.stats()
         answers = count / per_answer(config.rollouts.model_dump())
@@ -98,8 +106,33 @@ def run(args: argparse.Namespace) -> dict[str, float]:
         "start_s": start_s,
         "bytes_before": float(memory[0]),
         "bytes_after": float(memory[-1]),
+        "bytes_most": float(max(memory)),
+        "ray_bytes_before": ray_before,
+        "ray_bytes_after": ray_after,
+        "store_bytes_before": store_before,
+        "store_bytes_after": store_after,
         "bytes_per_game": len(pickle.dumps(random_games(game, 100, args.plies, 0), protocol=5)) / 100,
     }
+
+
+def ray_bytes() -> float:
+    """Memory of Ray's own processes, actors left out."""
+    import psutil
+
+    total = 0
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            title = " ".join(child.cmdline()[:1])
+            if not title.startswith("ray::") or "Agent" in title:
+                total += child.memory_info().rss
+    return float(total)
+
+
+def store_bytes(rollouts: RayRollouts) -> float:
+    """What the object store is filled with."""
+    ray = rollouts.pool._ray
+    has, free = ray.cluster_resources(), ray.available_resources()
+    return float(has.get("object_store_memory", 0.0) - free.get("object_store_memory", 0.0))
 
 
 class SleepingPlayer:

@@ -1,0 +1,186 @@
+"""A training run in which actors and machines are killed again and again, beside the same run in peace.
+
+Two machines, on this one, have room for all actors each. Every so often one actor or one machine, as chance has
+it, is killed by SIGKILL, and another machine takes the place of one that was. The second run plays as many
+games as the first and nobody is killed. Compared are the learning curves, which may differ by as much as chance
+makes them, and memory over time.
+"""
+
+import argparse
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tengen.benchmarks.machines import MachinesHere, cluster_here
+from tengen.benchmarks.measuring import span, whole
+from tengen.benchmarks.recovery import CHECKS
+from tengen.errors import TengenError
+
+BINS = 10  # of a learning curve
+SETTLED = 0.2  # share of a run before its memory counts
+MEASURE_S = 1.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the benchmark."""
+    parser.add_argument("--minutes", type=span(100_000), default=1.0, help="of the run with kills")
+    parser.add_argument(
+        "--kill-every", type=span(36_000), default=20.0, help="seconds (default: %(default)s)"
+    )
+    parser.add_argument("--game", default="connect4", help="default: %(default)s")
+    parser.add_argument("--actors", type=whole(1, 1024), default=2, help="default: %(default)s")
+    parser.add_argument("--checks", choices=list(CHECKS), default="default", help="default: %(default)s")
+    parser.add_argument("--seed", type=whole(0), default=1, help="of the kills, and of both runs")
+
+
+def run(args: argparse.Namespace) -> dict[str, float]:
+    """Figures: kills, restarts, loss of both at equal games, their largest difference, memory's growth."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="tengen-soak-") as folder:
+        with cluster_here(CHECKS[args.checks]) as machines:
+            disturbed = _train(args, machines, Path(folder) / "disturbed", kills=True)
+        games = int(disturbed["games"])
+        with cluster_here(CHECKS[args.checks]) as machines:
+            peaceful = _train(args, machines, Path(folder) / "peaceful", kills=False, games=games)
+    one, other = disturbed["curve"], peaceful["curve"]
+    return {
+        "kills": float(disturbed["kills"]),
+        "restarts": float(disturbed["restarts"]),
+        "games": float(games),
+        "games_per_s": games / disturbed["seconds"],
+        "peaceful_games_per_s": peaceful["games"] / peaceful["seconds"],
+        "loss": float(one[-1]),
+        "peaceful_loss": float(other[-1]),
+        "largest_difference": float(np.abs(one - other)[1:].max()),
+        "noise": float(disturbed["noise"] + peaceful["noise"]),
+        "bytes_settled": float(disturbed["memory"][0]),
+        "bytes_after": float(disturbed["memory"][1]),
+        "bytes_growth": float(disturbed["memory"][1] / disturbed["memory"][0]),
+    }
+
+
+def _train(
+    args: argparse.Namespace, machines: MachinesHere, folder: Path, *, kills: bool, games: int = 0
+) -> dict[str, Any]:
+    """A run of the same recipe; its curve over games, and what happened beside it."""
+    from tengen.config import to_yaml
+    from tengen.metrics import read_metrics
+    from tengen.rundir import RunDir
+    from tengen.selfplay.alphazero import train
+
+    for _ in range(2):
+        machines.add(args.actors)
+    config = _recipe(args, machines.address, games)
+    began = time.perf_counter()
+    with RunDir.create(folder, to_yaml(config)) as directory, Beside(args, machines, kills) as beside:
+        train(config, directory)
+    seconds = time.perf_counter() - began
+    rows = [row for row in read_metrics(folder) if row.get("loss") is not None]
+    if len(rows) < BINS:
+        raise TengenError(f"--minutes {args.minutes:g} are over before anything is learnt; try more")
+    losses = np.array([row["loss"] for row in rows])
+    curve = binned(np.array([row["games"] for row in rows]), losses)
+    tail = losses[-max(2, len(losses) // BINS) :]
+    return {
+        "curve": curve,
+        "noise": tail.std() / np.sqrt(len(tail)),
+        "games": rows[-1]["games"],
+        "restarts": rows[-1]["restarts"],
+        "kills": beside.kills,
+        "seconds": seconds,
+        "memory": beside.memory(),
+    }
+
+
+def _recipe(args: argparse.Namespace, address: str, games: int) -> Any:
+    from tengen.selfplay.config import TrainConfig
+
+    stop = {"games": games} if games else {"minutes": args.minutes}
+    return TrainConfig.model_validate(
+        {
+            "game": args.game,
+            "seed": args.seed,
+            "network": {"blocks": 2, "channels": 16},
+            "search": {"simulations": 16, "considered": 8},
+            "rollouts": {
+                "workers": args.actors,
+                "address": address,
+                "games": 32,
+                "positions_per_update": 512,
+                "placement": "spread",
+            },
+            "replay": {"base": 8000, "min_positions": 512, "growth": 0.0, "max_positions": 8000},
+            "learner": {"batch_size": 128, "threads": 1, "final_learning_rate": 1e-3, "compile": False},
+            "stop": stop,
+        }
+    )
+
+
+def binned(games: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean losses [BINS] of equal shares of a run's games; a share without rows is as the one before."""
+    which = np.minimum((games * BINS / games[-1]).astype(int), BINS - 1)
+    curve = np.full(BINS, losses[0])
+    for i in range(BINS):
+        mine = losses[which == i]
+        curve[i] = mine.mean() if len(mine) else curve[i - 1]
+    return curve
+
+
+class Beside:
+    """A thread beside training that kills, and measures memory. A context manager."""
+
+    def __init__(self, args: argparse.Namespace, machines: MachinesHere, kills: bool) -> None:
+        self._args, self._machines, self._does_kill = args, machines, kills
+        self._rng = np.random.default_rng(args.seed)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._bytes: list[int] = []
+        self.kills = 0
+
+    def __enter__(self) -> "Beside":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def memory(self) -> tuple[float, float]:
+        """Of this process and Ray's, actors left out: a tenth of the run once it has settled, and the last."""
+        found = self._bytes[int(SETTLED * len(self._bytes)) :]
+        share = max(1, len(found) // 10)
+        return float(np.median(found[:share])), float(np.median(found[-share:]))
+
+    def _work(self) -> None:
+        import psutil
+
+        from tengen.benchmarks.rollouts_many import ray_bytes
+
+        due = time.monotonic() + self._args.kill_every
+        while not self._stop.wait(MEASURE_S):
+            self._bytes.append(psutil.Process().memory_info().rss + int(ray_bytes()))
+            if self._does_kill and time.monotonic() >= due:
+                self._kill_one()
+                due += self._args.kill_every
+
+    def _kill_one(self) -> None:
+        """An actor, or a machine, whose place another one takes."""
+        import psutil
+
+        machine = self._machines.all[int(self._rng.integers(len(self._machines.all)))]
+        actors = self._machines.actors(machine)
+        self.kills += 1
+        if actors and self._rng.random() < 0.5:
+            try:
+                actors[int(self._rng.integers(len(actors)))].kill()
+            except psutil.Error:
+                return  # it had ended
+            return
+        self._machines.kill(machine)
+        self._machines.clear(machine)
+        self._machines.add(self._args.actors)
