@@ -93,7 +93,7 @@ def _no_target(spec: AgentSpec) -> None:
         raise TengenError(f"agent '{spec.text}': {spec.kind} takes no target, got '{spec.target}'")
 
 
-def _network(path: str, game: Game) -> tuple[Any, Game]:
+def load_network(path: str, game: Game) -> tuple[Any, Game]:
     """The network of a checkpoint, and the game as it sees it."""
     from tengen.networks.checkpoint import checkpoint_planes, load_checkpoint
     from tengen.networks.evaluator import NetworkEvaluator
@@ -122,7 +122,7 @@ def _make_policy(spec: AgentSpec, game: Game, seed: int) -> Agent:
     if not spec.target:
         raise TengenError(f"agent '{spec.text}': policy needs a checkpoint, as in policy:runs/demo/latest")
     temperature = number_option(spec, "temperature", 0.0, 0.0, 100.0)
-    network, seen = _network(spec.target, game)
+    network, seen = load_network(spec.target, game)
     when = spec.options.get("pass", "free")
     if when not in ("free", "last"):
         raise TengenError(f"agent '{spec.text}': pass must be free or last, got '{when}'")
@@ -136,32 +136,6 @@ def _make_dqn(spec: AgentSpec, game: Game, seed: int) -> Agent:
     )
 
 
-def _rollout_share(spec: AgentSpec) -> float:
-    """What of a leaf's value is the end of games. Raises TengenError where options contradict one another."""
-    for key in ("rollouts", "rollout"):
-        if key in spec.options and "lambda" not in spec.options:
-            raise TengenError(
-                f"agent '{spec.text}': {key} is for mcts without a network, or with lambda, the share of "
-                "rollouts in a leaf's value, such as lambda=0.5"
-            )
-    share = number_option(spec, "lambda", 0.0, 0.0, 1.0)
-    if not share and {"rollouts", "rollout"} & spec.options.keys():
-        raise TengenError(f"agent '{spec.text}': lambda=0 leaves nothing to rollouts; leave them out")
-    return share
-
-
-def _rollouts(spec: AgentSpec, game: Game, seed: int) -> Any:
-    """Leaves judged by games to the end, uniformly random ones or by the rollout policy that is named."""
-    from tengen.agents.mcts.evaluators import RolloutLeaves
-
-    playout = None
-    if "rollout" in spec.options:
-        from tengen.agents.rollout_policy import load_rollout_policy
-
-        playout = load_rollout_policy(spec.options["rollout"], game).playout
-    return RolloutLeaves(game, seed, whole_option(spec, "rollouts", 1, 1, 10_000), playout)
-
-
 def _make_rollout(spec: AgentSpec, game: Game, seed: int) -> Agent:
     from tengen.agents.rollout_policy import RolloutAgent, load_rollout_policy
 
@@ -172,52 +146,9 @@ def _make_rollout(spec: AgentSpec, game: Game, seed: int) -> Agent:
 
 
 def _make_mcts(spec: AgentSpec, game: Game, seed: int) -> Agent:
-    from tengen.agents.mcts.agent import MctsAgent
-    from tengen.agents.mcts.config import SearchConfig
-    from tengen.agents.mcts.evaluators import MixedLeaves, NetworkLeaves
-    from tengen.agents.mcts.search import LeafEvaluator
+    from tengen.agents.mcts.options import mcts_agent
 
-    rule = spec.options.get("rule", "gumbel" if spec.target else "uct")
-    if rule not in ("gumbel", "puct", "uct"):
-        raise TengenError(f"agent '{spec.text}': rule must be gumbel, puct or uct, got '{rule}'")
-    evaluator: LeafEvaluator
-    if spec.target:
-        share = _rollout_share(spec)
-        network, game = _network(spec.target, game)
-        evaluator = NetworkLeaves(network)
-        if share or "value" in spec.options:
-            value, value_game = (
-                _network(spec.options["value"], game) if "value" in spec.options else (None, None)
-            )
-            rollouts = _rollouts(spec, game, seed) if share else None
-            evaluator = MixedLeaves(
-                network, value=value, value_game=value_game, rollouts=rollouts, share=share
-            )
-    else:
-        for key in ("lambda", "value"):
-            if key in spec.options:
-                raise TengenError(
-                    f"agent '{spec.text}': {key} is for mcts with a network, as in mcts:models/go9"
-                )
-        evaluator = _rollouts(spec, game, seed)
-    simulations = whole_option(spec, "sims", 100, 1, 1_000_000)
-    # One leaf at a time leaves a network idle in a single long search; few searches notice so few in flight.
-    leaves = min(16, max(1, simulations // 64)) if spec.target else 1
-    config = SearchConfig(
-        rule=rule,  # type: ignore[arg-type]
-        simulations=simulations,
-        leaves=whole_option(spec, "leaves", leaves, 1, 256),
-        considered=whole_option(spec, "considered", 16, 1, 1000),
-    )
-    return MctsAgent(
-        spec.text,
-        game,
-        evaluator,
-        config,
-        seed=seed,
-        temperature=number_option(spec, "temperature", 0.0, 0.0, 100.0),
-        random_plies=whole_option(spec, "warm", 8, 0, 1000),
-    )
+    return mcts_agent(spec, game, seed)
 
 
 def _make_minimax(spec: AgentSpec, game: Game, seed: int) -> Agent:
