@@ -49,7 +49,7 @@ class Saved:
     game: Game
     learner: Learner
     clock: RunClock
-    best: float = math.inf  # lowest cross entropy of held-out moves
+    best: float = math.inf  # lowest cross entropy of held-out moves; of results without a policy's loss
     tests_since_best: int = 0
 
 
@@ -65,8 +65,15 @@ def train(config: SupervisedConfig, run: RunDir, *, resume: bool = False) -> boo
         seed=config.seed,
         skip=config.skip_plies,
         symmetries=config.learner.symmetries,
+        positions=config.positions,
     )
-    held_out = HeldOut(dataset.part("test"), game, config.evaluation.positions, skip=config.skip_plies)
+    held_out = HeldOut(
+        dataset.part("test"),
+        game,
+        config.evaluation.positions,
+        skip=config.skip_plies,
+        kind=config.positions,
+    )
     network = make_network(config.network, spec_for(game))
     slower = start_from(config.init, network, game, run, resume=resume)
     teaching = config.learner
@@ -101,8 +108,9 @@ def train(config: SupervisedConfig, run: RunDir, *, resume: bool = False) -> boo
                 if due.rate:
                     found = held_out.test(learner.acting(), device, config.learner.threads or usable_cores())
                     metrics |= found
-                    note_best(saved, found["test_policy_loss"], run)
-                    progress.say(told(clock.collected, found))
+                    is_policy = config.learner.policy_weight > 0
+                    note_best(saved, found["test_policy_loss" if is_policy else "test_value_loss"], run)
+                    progress.say((told if is_policy else value_told)(clock.collected, found))
                 if due.save:
                     save(saved, run)
                 run.append_metrics({"step": clock.update, **metrics})
@@ -153,6 +161,15 @@ def told(positions: int, found: dict[str, float]) -> str:
         f"{positions:,} positions: {100 * found['test_top1']:.2f} % of held-out moves foretold, "
         f"{100 * found['test_top5']:.2f} % among five, cross entropy {found['test_policy_loss']:.3f}; "
         f"winners {100 * found['test_value_accuracy']:.1f} %"
+    )
+
+
+def value_told(positions: int, found: dict[str, float]) -> str:
+    """A test in words, where only the winner is learned."""
+    return (
+        f"{positions:,} positions: {100 * found['test_value_accuracy']:.1f} % of held-out winners foretold, "
+        f"mean squared error {found['test_value_mse']:.3f}, cross entropy {found['test_value_loss']:.3f}, "
+        f"calibration within {100 * found['test_value_calibration']:.1f} %"
     )
 
 
