@@ -20,7 +20,7 @@ from tengen.selfplay.learner_places import (
     lacking_ranks,
     settled_devices,
 )
-from tengen.selfplay.ray_cluster import connect
+from tengen.selfplay.ray_cluster import connect, disconnect
 
 
 def make_learner(
@@ -56,7 +56,7 @@ def make_learner(
     with contextlib.ExitStack() as held:
         if not ray.is_initialized():
             connect(address, (cpus_here(actors) if actors else 0) + extra_cpus(config))
-            held.callback(ray.shutdown)
+            held.callback(disconnect)
         local = not address
         has = ray.cluster_resources()
         own = gpus_of_this_machine()
