@@ -20,12 +20,14 @@ def start_from(
 ) -> dict[str, float]:
     """Take over weights, tell the log and the user what became of them, and set the lower layers' rates.
 
-    Of a run that is resumed only the rates are set: it has weights of its own, and the source may be gone.
+    Of a run that is resumed from a checkpoint only the rates are set: it has weights of its own, and the
+    source may be gone.
     Returns factors of the learning rate by name of the parameter. Raises TengenError as `take_over` does.
     """
     if init is None:
         return {}
-    if not resume:
+    has_own = resume and run is not None and run.latest_checkpoint() is not None
+    if not has_own:
         found = take_over(network, game.planes, Path(init.path))
         if run is not None:
             tell(found, run)

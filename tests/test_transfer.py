@@ -18,9 +18,12 @@ from tengen.networks.spec import NetworkConfig, spec_for
 from tengen.networks.stack import make_network
 from tengen.networks.stack_config import StackConfig
 from tengen.networks.transfer import rows_there, take_over
+from tengen.rundir import RunDir
 from tengen.selfplay.config import LearnerConfig, TrainConfig
+from tengen.selfplay.init_config import InitConfig
 from tengen.selfplay.learner import Learner
 from tengen.selfplay.replay import Batch
+from tengen.selfplay.start import start_from
 from tests.nets import lived_in, observations
 
 SMALL = NetworkConfig(blocks=1, channels=8, head_channels=4, value_hidden=8)
@@ -106,9 +109,7 @@ def test_planes_are_taken_by_name_and_new_ones_change_nothing_at_first(tmp_path:
 
 def test_what_does_not_fit_is_listed_a_part_a_line(tmp_path: Path):
     path = saved(tmp_path, "go5", NetworkConfig(blocks=2, channels=8, head_channels=4, value_hidden=8))
-    _, lines = started(
-        "checkers", path, NetworkConfig(blocks=3, channels=8, head_channels=4, value_hidden=8)
-    )
+    _, lines = started("checkers", path, NetworkConfig(blocks=3, channels=8, head_channels=4, value_hidden=8))
     assert "tower.blocks.2: begins anew, the source has none" in lines
     assert "tower.stem.conv: begins anew: sees none of the planes there" in lines
     assert any(line.startswith("heads.policy_maps: begins anew: 1x4x1x1 there") for line in lines)
@@ -203,6 +204,15 @@ def test_self_play_starts_from_a_papers_network_of_another_board_and_goes_on_wit
     torch.testing.assert_close(
         network_now.state_dict()["body.0.weight"], source.state_dict()["body.0.weight"]
     )
+
+
+def test_a_run_that_was_stopped_before_its_first_checkpoint_starts_from_the_source_again(tmp_path: Path):
+    path = saved(tmp_path, "go5")
+    network = make_network(SMALL, spec_for(make_game("go5")))
+    with RunDir.create(tmp_path / "run", "game: go5\n") as run:
+        start_from(InitConfig(path=str(path)), network, make_game("go5"), run, resume=True)
+    source, _ = load_checkpoint(path)
+    torch.testing.assert_close(network.state_dict(), source.state_dict())
 
 
 @pytest.mark.parametrize(
