@@ -25,6 +25,7 @@ COMMANDS = {
     "gtp": "be a Go engine for other programs (GTP)",
     "hub": "be a draughts engine for other programs (Hub)",
     "uci": "be a chess engine for other programs (UCI)",
+    "explain": "show what a network's move and value rest on",
     "watch": "watch an agent play a world such as atari/Pong",
     "records": "check, import, count and generate games as SGF, PDN or PGN",
     "tablebase": "solve endgames of checkers and probe them",
