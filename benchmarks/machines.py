@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,8 +24,16 @@ class MachinesHere:
         return list(self._cluster.worker_nodes)
 
     def add(self, cpus: float) -> Any:
-        """One more, that Ray believes to have so many cores."""
-        return self._cluster.add_node(num_cpus=cpus, object_store_memory=STORE_BYTES)
+        """One more, that Ray believes to have so many cores; from any thread, which it does not outlive."""
+        from ray._private.node import Node
+
+        hooks = Node._register_shutdown_hooks
+        if threading.current_thread() is not threading.main_thread():
+            Node._register_shutdown_hooks = lambda node: None  # only the main thread may handle signals
+        try:
+            return self._cluster.add_node(num_cpus=cpus, object_store_memory=STORE_BYTES)
+        finally:
+            Node._register_shutdown_hooks = hooks
 
     def kill(self, machine: Any) -> None:
         """Kill its raylet, without which it is none; its workers end with it."""

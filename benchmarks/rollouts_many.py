@@ -29,12 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--actors", type=whole(1, 10_000), default=64, help="default: %(default)s")
     parser.add_argument("--games-per-s", type=span(1e6), default=200.0, help="of all actors together")
     parser.add_argument("--plies", type=whole(1, 10_000), default=75, help="of a game (default: %(default)s)")
-    parser.add_argument(
-        "--seconds",
-        type=span(86_400),
-        default=60.0,
-        help="measured (default: %(default)s; 600: is memory flat)",
-    )
+    parser.add_argument("--seconds", type=span(86_400), default=60.0, help="measured; 600 for memory's sake")
     parser.add_argument("--megabytes", type=span(1e4), default=20.0, help="of weights that are broadcast")
 
 

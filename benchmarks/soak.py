@@ -1,9 +1,9 @@
 """A training run in which actors and machines are killed again and again, beside the same run in peace.
 
-Two machines, on this one, have room for all actors each. Every so often one actor or one machine, as chance has
-it, is killed by SIGKILL, and another machine takes the place of one that was. The second run plays as many
-games as the first and nobody is killed. Compared are the learning curves, which may differ by as much as chance
-makes them, and memory over time.
+Two machines, on this one, have room for all actors each. Every so often one actor or one machine, as chance
+has it, is killed by SIGKILL, and another machine takes the place of one that was. The second run plays as
+many games as the first and nobody is killed. Compared are the learning curves, which may differ by as much as
+chance makes them, and memory over time.
 """
 
 import argparse
@@ -151,7 +151,7 @@ class Beside:
         self._thread.join()
 
     def memory(self) -> tuple[float, float]:
-        """Of this process and Ray's, actors left out: a tenth of the run once it has settled, and the last."""
+        """Of this process and Ray's without actors: a tenth of the run once it has settled, and the last."""
         found = self._bytes[int(SETTLED * len(self._bytes)) :]
         share = max(1, len(found) // 10)
         return float(np.median(found[:share])), float(np.median(found[-share:]))

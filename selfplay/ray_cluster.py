@@ -63,6 +63,11 @@ def _reason(error: BaseException) -> str:
             f"it runs Ray {ray_there} and Python {python_there}, and this is Ray {ray_here} and Python "
             f"{python_here}; all machines need the same"
         )
+    if "ailed to connect to Ray" in said:  # though a server answered us
+        return (
+            "it does not talk to us; is the token the same on both machines? Copy ~/.ray/auth_token of the one "
+            "that the cluster was started on"
+        )
     return first_line(error)
 
 
