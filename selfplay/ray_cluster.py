@@ -65,8 +65,8 @@ def _reason(error: BaseException) -> str:
         )
     if "ailed to connect to Ray" in said:  # though a server answered us
         return (
-            "it does not talk to us; is the token the same on both machines? Copy ~/.ray/auth_token of the one "
-            "that the cluster was started on"
+            "it does not talk to us; is the token the same on both machines? Copy ~/.ray/auth_token of the "
+            "one that the cluster was started on"
         )
     return first_line(error)
 
