@@ -76,6 +76,7 @@ def learning() -> dict[str, Any]:
 
     from tengen.envs import make_game
     from tengen.errors import TengenError
+    from tengen.selfplay import parallel_learner
     from tengen.selfplay.learner import Learner
     from tengen.selfplay.parallel_learner import ParallelLearner
     from tengen.selfplay.replay import Replay
@@ -168,6 +169,7 @@ def learning() -> dict[str, Any]:
         on_rank(two, _fails)
 
     two._start = poisoned  # type: ignore[method-assign]
+    parallel_learner.TRIES = 2
     on_rank(two, _fails)
     found["hopeless"] = _sentence(lambda: two.step(batches[1]))
     two.close()
@@ -227,7 +229,7 @@ stop: {updates: 2}
 
 
 def training() -> dict[str, Any]:
-    """A run of two devices, gone on with by one and by two again."""
+    """A run of two devices, gone on with by one."""
     import contextlib
     import io
     import tempfile
@@ -241,10 +243,7 @@ def training() -> dict[str, Any]:
         recipe, run = Path(folder) / "tiny.yaml", str(Path(folder) / "run")
         recipe.write_text(RECIPE)
         codes.append(cli.main(["train", str(recipe), "--run", run, "learner.devices=2"]))
-        for updates, devices in ((3, 1), (4, 2)):
-            codes.append(
-                cli.main(["train", "--resume", run, f"stop.updates={updates}", f"learner.devices={devices}"])
-            )
+        codes.append(cli.main(["train", "--resume", run, "stop.updates=3", "learner.devices=1"]))
         rows = read_metrics(Path(run))
     return {
         "codes": codes,

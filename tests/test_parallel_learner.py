@@ -52,7 +52,7 @@ def test_a_rank_that_fails_in_a_step_is_replaced_and_the_step_made_once(learning
 @pytest.mark.ray
 def test_ranks_that_keep_failing_stop_training_with_their_reason(learning):
     assert learning["hopeless"] == (
-        "MachineError: the learner's devices failed 3 times in a row; the last time: odd losses"
+        "MachineError: the learner's devices failed 2 times in a row; the last time: odd losses"
     )
 
 
@@ -67,9 +67,9 @@ def test_without_synced_norms_the_running_statistics_are_means_of_the_parts(lear
 
 
 @pytest.mark.ray
-def test_a_run_trains_on_two_devices_then_one_then_two():
+def test_a_run_trains_on_two_devices_and_goes_on_with_one():
     found = facts()["training"]
-    assert found["codes"] == [0, 0, 0] and found["updates"] == [1, 2, 3, 4]
+    assert found["codes"] == [0, 0] and found["updates"] == [1, 2, 3]
     steps = found["steps"][1:]  # games that have not ended teach nothing
     assert steps == sorted(set(steps)) and steps[0] > 0 and all(map(math.isfinite, found["loss"]))
     assert found["free"] == 4
