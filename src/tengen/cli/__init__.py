@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("TENGEN_DEBUG") == "1":
             raise
-        sentence, code = explain(error)
+        sentence, code = sentence_of(error)
         sentence = re.sub(r"\S{300,}", lambda word: f"{word[0][:60]}...", sentence)
         print(f"tengen: error: {sentence}", file=sys.stderr)
         return code
@@ -131,7 +131,7 @@ def _dispatch(arguments: list[str]) -> int:
     return code
 
 
-def explain(error: BaseException) -> tuple[str, int]:
+def sentence_of(error: BaseException) -> tuple[str, int]:
     """One sentence for a fault, and its exit code."""
     cause = getattr(error, "cause", None)  # a Ray task's error carries the worker's own
     if isinstance(cause, TengenError):

@@ -32,7 +32,7 @@ class Source:
 def find_source(text: str) -> Source:
     """The agent of a string, or of its checkpoint's folder. Raises TengenError where it has no network."""
     kind, colon, _ = text.partition("?")[0].partition(":")
-    if kind not in AGENT_KINDS and not (colon and "/" not in kind):
+    if kind not in AGENT_KINDS and not (colon and kind.isalpha()):
         try:
             state = read_state(find_checkpoint(text) / STATE)
         except TengenError as error:
