@@ -136,7 +136,8 @@ def recipe(tmp_path: Path, **more: str) -> list[str]:
     file = tmp_path / "value.yaml"
     file.write_text(
         f"kind: value\ngame: '{SHORT},features=alphago49'\nseed: 3\n"
-        f"games: {{policy: {second}, opening: {first}, threads: 1, count: 400, at_once: 100, latest_ply: 15, test: 0.2}}\n"
+        f"games: {{policy: {second}, opening: {first}, threads: 1, count: 400, at_once: 100,"
+        " latest_ply: 15, test: 0.2}\n"
         "network: {architecture: alphago-value, channels: 8, convolutions: 2}\n"
         "learner: {batch_size: 32, threads: 1, warmup_steps: 2, average_decay: 0.8, learning_rate: 0.01}\n"
         "steps_per_update: 20\nevaluation: {every_minutes: 60}\nstop: {updates: 5}\n"
