@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tengen.cli.world_options import add_world_options
@@ -112,7 +113,7 @@ def _explain_board(source: "Source", args: argparse.Namespace) -> "Explanation":
     else:
         game, whole = read_record(args.game, trained_for)
         asked = before_move(whole, args.move)
-        position, where = asked.position, f"{args.game}, move {asked.number}"
+        position, where = asked.position, f"{Path(args.game).name}, move {asked.number}"
     if position.is_terminal:
         raise TengenError(
             f"the game is over ({game.describe_result(position.state)}); there is no move to explain"

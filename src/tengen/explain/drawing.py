@@ -196,7 +196,7 @@ def sheet_picture(sheet: Sheet, width: float) -> Picture:
     count, rows, across = sheet.tiles.shape
     columns = min(sheet.columns, count)
     step = min(width / columns, 160.0)
-    tall = (step - 8) * rows / across if across >= rows else step - 8
+    tall = (step - 12) * rows / across if across >= rows else step - 12
     wide = tall * across / rows
     for i, tile in enumerate(sheet.tiles):
         left, top = i % columns * step, y - 6 + i // columns * (tall + 16)

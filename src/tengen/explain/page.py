@@ -1,5 +1,6 @@
 """An explanation as one HTML file that opens without a network."""
 
+import itertools
 from html import escape
 from string import Template
 
@@ -16,7 +17,7 @@ PAGE = Template(
  content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>$title</title>
 <style>
-body { margin: 0 auto; padding: 24px 16px 64px; max-width: 1120px; background: #fff; color: #1d1f21;
+body { margin: 0 auto; padding: 24px 16px 64px; max-width: 760px; background: #fff; color: #1d1f21;
   font: 15px/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
 h1 { margin: 0 0 8px; font-size: 24px; } h2 { margin: 32px 0 8px; font-size: 18px; }
 p { margin: 2px 0; color: #5f6568; }
@@ -24,7 +25,7 @@ p { margin: 2px 0; color: #5f6568; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 3px 16px 3px 0; text-align: left; border-bottom: 1px solid #dcdedb; vertical-align: top; }
 th { color: #5f6568; font-weight: 500; }
-.maps { display: flex; flex-wrap: wrap; gap: 24px; }
+.maps { display: flex; flex-wrap: wrap; gap: 24px; margin: 12px 0 0; }
 svg { display: block; max-width: 100%; height: auto; }
 </style>
 </head>
@@ -35,7 +36,7 @@ $facts
 <div class="wide">$table</div>
 <h2>Maps</h2>
 <p>$legend</p>
-<div class="maps">$maps</div>
+$maps
 $sheets
 </body>
 </html>
@@ -60,7 +61,10 @@ def page(shown: Explanation) -> str:
         legend=f"{legend}. The chosen move has a green ring, the last one a dot."
         if shown.names
         else f"{legend}.",
-        maps="".join(map_picture(shown, map_).svg() for map_ in shown.maps),
+        maps="".join(
+            f'<div class="maps">{"".join(map_picture(shown, map_).svg() for map_ in pair)}</div>'
+            for _, pair in itertools.groupby(shown.maps, lambda map_: map_.method)
+        ),
         sheets=sheets,
     )
 

@@ -68,6 +68,11 @@ class Raster(NamedTuple):
     height: float
     pixels: NDArray[np.uint8]
 
+    @property
+    def is_colourful(self) -> bool:
+        """Whether it is more than greys."""
+        return bool((self.pixels[..., :2] != self.pixels[..., 1:]).any())
+
 
 Shape = Rect | Disc | Line | Text | Raster
 
@@ -102,7 +107,7 @@ class Picture:
         return "".join([*out, *(_SVG[type(shape)](shape) for shape in self.shapes), "</svg>"])
 
     def png(self) -> bytes:
-        """As a PNG, in a table of at most 256 colours: flat drawings are small so."""
+        """As a PNG; flat drawings with a table of at most 256 colours, which makes them small."""
         from PIL import Image, ImageDraw
 
         scale = DETAIL * FINER
@@ -118,7 +123,9 @@ class Picture:
             (round(self.width * detail), round(self.height * detail)), Image.Resampling.LANCZOS
         )
         out = io.BytesIO()
-        image.quantize(256, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        if not any(isinstance(shape, Raster) and shape.is_colourful for shape in self.shapes):
+            image = image.quantize(256, dither=Image.Dither.NONE)
+        image.save(out, "PNG", optimize=True)
         return out.getvalue()
 
 

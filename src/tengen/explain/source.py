@@ -7,7 +7,7 @@ from typing import Any
 from tengen.agents.registry import AGENT_KINDS, AgentSpec, parse_agent
 from tengen.envs.game import Game
 from tengen.envs.position import Position
-from tengen.envs.registry import make_game
+from tengen.envs.registry import ALIASES, make_game
 from tengen.errors import IllegalMove, TengenError
 from tengen.networks.checkpoint_files import read_state
 from tengen.networks.paths import STATE, find_checkpoint
@@ -106,12 +106,15 @@ def read_record(path: str, trained_for: Game) -> tuple[Game, Position]:
         record = read_sgf(read_bytes(path))
     except TengenError as error:
         raise TengenError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
-    try:
-        game = record.game()
-        return game, load_game(path, game)
-    except TengenError:  # most rules that people play by forbid only the immediate recapture
-        game = record.game("simple")
-        return game, load_game(path, game)
+    usual = make_game(f"go{record.size}") if f"go{record.size}" in ALIASES else record.game()
+    games = [usual] if record.komi in (None, usual.options.komi) else []  # type: ignore[attr-defined]
+    # Most rules that people play by forbid only the immediate recapture.
+    for game in [*games, record.game(), record.game("simple")]:
+        try:
+            return game, load_game(path, game)
+        except TengenError as error:
+            fault = error
+    raise fault
 
 
 @dataclass(frozen=True)
