@@ -1,0 +1,228 @@
+"""Clusters that are joined: networks that are cut, machines that differ, drivers that are killed."""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster_tools import Watch
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing():
+    """Processes, shared memory and folders of ours and of Ray's are as they were, in the end."""
+    watch = Watch()
+    yield watch
+    watch.end()
+
+
+def run(program: str, *arguments: str) -> dict[str, object]:
+    """What a program, with a cluster of its own, prints as its last line: a JSON object."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(COMMON) + textwrap.dedent(program), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        env={**os.environ, "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_AUTH_MODE": "token"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return {**found, "err": done.stderr}
+
+
+COMMON = """
+    import atexit, json, os, shutil, subprocess, sys, tempfile, time
+    import ray
+    from ray.cluster_utils import Cluster
+    from tengen.errors import TengenError
+    from tengen.selfplay import ray_pool
+    from tengen.selfplay.ray_cluster import connect
+    from tests import cluster_tools
+    from tests.cluster_tools import FAST_CHECKS, WEIGHTS, play_until, rollouts, within
+
+    ray_pool.LOOK_S = 0.25
+    atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True))
+    folder = tempfile.mkdtemp(prefix=f"tengen-ray-{os.getpid()}-", dir="/tmp")
+
+    def head(**more):
+        here = {"include_dashboard": False, "_system_config": FAST_CHECKS, "temp_dir": folder}
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **here, **more})
+        ray.cloudpickle.register_pickle_by_value(cluster_tools)
+        return made
+
+    def end(cluster, **found):
+        ray.shutdown()
+        cluster.shutdown()
+        shutil.rmtree(folder)
+        print(json.dumps(found))
+"""
+
+
+@pytest.fixture
+def wire() -> Iterator[tuple[str, str]]:
+    """Another network on this machine, and the wire to it; addresses are 10.201.7.1 here and .2 there."""
+    if os.geteuid() or not shutil.which("ip"):
+        pytest.skip("needs a network of its own")
+    there, end = f"tengen{os.getpid()}", f"tg{os.getpid()}"
+    setup = f"""
+        ip netns add {there}
+        ip link add {end}a type veth peer name {end}b netns {there}
+        ip addr add 10.201.7.1/24 dev {end}a
+        ip link set {end}a up
+        ip -n {there} addr add 10.201.7.2/24 dev {end}b
+        ip -n {there} link set {end}b up
+        ip -n {there} link set lo up
+    """
+    done = subprocess.run(["sh", "-ec", setup], capture_output=True, text=True)
+    try:
+        if done.returncode:
+            pytest.skip(f"no network of our own: {done.stderr.strip()}")
+        yield there, f"{end}a"
+    finally:
+        subprocess.run(["ip", "netns", "del", there], capture_output=True)
+        subprocess.run(["ip", "link", "del", f"{end}a"], capture_output=True)
+
+
+def test_a_network_that_is_cut_costs_the_machines_behind_it(wire):
+    found = run(
+        """
+        there, wire = sys.argv[1:]
+        cluster = head(node_ip_address="10.201.7.1")
+        connect(cluster.address, 0)
+        far = subprocess.Popen(
+            ["ip", "netns", "exec", there, sys.executable, "-m", "ray.scripts.scripts", "start", "--block",
+             f"--address={cluster.address}", "--node-ip-address=10.201.7.2", "--num-cpus=2",
+             "--object-store-memory=100000000"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        atexit.register(far.kill)
+        within(120, lambda: ray.cluster_resources().get("CPU") == 2, "the far machine")
+        playing = rollouts(cluster)
+        playing.publish(WEIGHTS, 1)
+        placed = lambda: len(playing.pool._answered & set(playing.pool.actors)) == 2
+        play_until(playing, placed)
+        cluster.add_node(num_cpus=2, node_ip_address="10.201.7.1")
+        subprocess.run(["ip", "link", "set", wire, "down"], check=True)
+        began = time.monotonic()
+        games = play_until(playing, lambda: playing.pool.restarts >= 2 and placed(), 90)
+        cut_s = time.monotonic() - began
+        subprocess.run(["ip", "link", "set", wire, "up"], check=True)
+        far.wait(120)  # it learns that it was given up, and ends
+        playing.close()
+        end(cluster, games=games, cut_s=cut_s, restarts=playing.pool.restarts)
+        """,
+        *wire,
+    )
+    assert found["games"] > 0 and found["restarts"] == 2
+
+
+def test_a_machine_without_tengen_is_named_with_the_remedy(tmp_path):
+    shadow = tmp_path / "shadow"
+    shadow.mkdir()
+    (shadow / "tengen.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'tengen'\", name='tengen')\n"
+    )
+    found = run(
+        """
+        from tengen.selfplay.ray_rollouts import RayRollouts
+        from tests.selfplay_tools import small
+
+        cluster = head()
+        os.environ["PYTHONPATH"] = sys.argv[1]
+        cluster.add_node(num_cpus=1)
+        connect(cluster.address, 0)
+        playing = RayRollouts(small(rollouts={"workers": 1, "address": cluster.address}))
+        try:
+            playing.publish(WEIGHTS, 1)
+            playing.collect()
+            said = "nothing"
+        except TengenError as error:
+            said = str(error)
+        playing.close()
+        end(cluster, said=said)
+        """,
+        str(shadow),
+    )
+    assert "a machine of the cluster has no module 'tengen'; install the same" in str(found["said"])
+
+
+def test_another_version_of_ray_is_a_sentence():
+    found = run(
+        """
+        cluster = head()
+        ray.__version__ = "2.9.0"
+        try:
+            connect(cluster.address, 0)
+            said = "nothing"
+        except TengenError as error:
+            said = str(error)
+        end(cluster, said=said)
+        """
+    )
+    assert " and this is Ray 2.9.0 and Python " in str(found["said"])
+    assert str(found["said"]).endswith("all machines need the same")
+
+
+def test_a_wrong_token_is_a_sentence():
+    found = run(
+        """
+        cluster = head()
+        other = '''
+        from tengen.errors import TengenError
+        from tengen.selfplay.ray_cluster import connect
+        import sys
+        try:
+            connect(sys.argv[1], 0)
+        except TengenError as error:
+            print(error)
+        '''
+        import textwrap
+        environment = {**os.environ, "RAY_AUTH_TOKEN": "f" * 64}
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(other), cluster.address],
+                              capture_output=True, text=True, env=environment, timeout=120)
+        end(cluster, said=done.stdout, rc=done.returncode, stderr=done.stderr[-1500:])
+        """
+    )
+    assert found["rc"] == 0, found["stderr"]
+    assert "is the token the same on both machines? Copy ~/.ray/auth_token" in str(found["said"])
+
+
+def test_a_driver_that_is_killed_leaves_its_cluster_as_it_was():
+    found = run(
+        """
+        cluster = head()
+        cluster.add_node(num_cpus=2)
+        connect(cluster.address, 0)
+        driver = '''
+        import sys
+        import ray
+        from types import SimpleNamespace
+        from tengen.selfplay.ray_cluster import connect
+        from tests import cluster_tools
+        connect(sys.argv[1], 0)
+        ray.cloudpickle.register_pickle_by_value(cluster_tools)
+        playing = cluster_tools.rollouts(SimpleNamespace(address=sys.argv[1]))
+        playing.publish(cluster_tools.WEIGHTS, 1)
+        while True:
+            playing.collect()
+            print(playing.stats()["actors"], flush=True)
+        '''
+        import textwrap
+        one = subprocess.Popen([sys.executable, "-c", textwrap.dedent(driver), cluster.address],
+                               stdout=subprocess.PIPE, text=True)
+        while one.stdout.readline() != "2.0\\n":
+            assert one.poll() is None
+        one.kill()
+        one.wait()
+        within(20, lambda: ray.available_resources().get("CPU") == 2, "the actors' places are free again")
+        end(cluster, free=True)
+        """
+    )
+    assert found["free"]
