@@ -16,6 +16,8 @@ from tengen.explain.drawing import overlay
 from tengen.explain.maps import Board, Explanation, Map
 from tengen.explain.terminal import text_of
 from tengen.league.notation import game_text
+from tengen.networks.checkpoint import save_checkpoint
+from tests.nets import lived_in
 
 PLAYED = ["E5", "C3", "G7", "G3", "C7", "D2", "F6", "pass", "F4"]
 
@@ -132,6 +134,25 @@ def test_a_step_of_pong_is_explained_and_filmed(capsys, tmp_path: Path) -> None:
     assert main([*arguments, "--method", "gradient", "--video", str(film), "--seconds", "0.2"]) == 0
     with Image.open(film) as pictures:
         assert pictures.n_frames == 3 and pictures.height >= 210
+
+
+@pytest.mark.parametrize("name", ["checkers", "connect4", "chess"])
+def test_every_game_with_a_network_is_explained(capsys, tmp_path: Path, name: str) -> None:
+    game = make_game(name)
+    network = lived_in(game)  # type: ignore[arg-type]
+    save_checkpoint(tmp_path / "net", network, game=game)
+    position = Position(game)
+    for _ in range(5):  # so that the second player is to move
+        position.apply(position.legal_actions()[0])
+    text, files = game.to_text(position.state), [str(tmp_path / "out.png"), str(tmp_path / "out.html")]
+    arguments = ["explain", "--agent", str(tmp_path / "net"), "--position", text, "--method", "all"]
+    assert main([*arguments, "--png", files[0], "--html", files[1], "--layer", "tower"]) == 0
+    out = capsys.readouterr().out
+    assert f"{game.name}, {game.second_player} to move: " in out
+    assert ("removal: value" in out) == (name != "connect4")
+    if name == "connect4":
+        assert main([*arguments[:-1], "removal"]) == 2
+        assert "does not apply" in capsys.readouterr().err
 
 
 GAME = "--game GAME"

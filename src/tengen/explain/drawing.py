@@ -101,7 +101,9 @@ def _board(board: Board, map_: Map) -> Picture:
         number = round(100 * float(relative[row, column]))
         ink = _piece(picture, board, piece, x, y, cell)
         if abs(number) >= 100 * NUMBERED:
-            picture.shapes.append(Text(x, y + 0.13 * cell, str(number), 0.36 * cell, ink, True))
+            # Under a piece of chess, which is a letter already.
+            down, size = (0.42, 0.3) if piece != "." and board.family == "chess" else (0.13, 0.36)
+            picture.shapes.append(Text(x, y + down * cell, str(number), size * cell, ink, True))
         if at in board.last[-1:]:
             picture.shapes.append(Disc(x, y - 0.26 * cell, 0.07 * cell, ink))
         if at in board.chosen[-1:]:
