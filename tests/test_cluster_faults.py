@@ -102,7 +102,7 @@ def test_an_actor_that_is_killed_is_replaced(machines, playing):
     found = playing()
     play_until(found, all_play(found))
     os.kill(pids(found)[0], signal.SIGKILL)
-    play_until(found, lambda: found.pool.restarts == 1)
+    play_until(found, lambda: found.pool.restarts >= 1)
     play_until(found, all_play(found))
     assert found.stats()["actors"] == 2
 
@@ -113,7 +113,7 @@ def test_an_actor_that_hangs_is_replaced(machines, playing, capfd):
     play_until(found, all_play(found))
     hanging = pids(found)[0]
     os.kill(hanging, signal.SIGSTOP)
-    play_until(found, lambda: found.pool.restarts == 1)
+    play_until(found, lambda: found.pool.restarts >= 1)
     assert "actor 0 has answered nothing for long; another one takes its place" in capfd.readouterr().err
     play_until(found, all_play(found))
     within(20, lambda: not psutil.pid_exists(hanging), "the process that hung is gone")
@@ -126,7 +126,7 @@ def test_a_machine_that_dies_is_made_up_for_by_another(machines, playing, capfd)
     machines.add()
     gone = machines.processes(first)
     machines.raylet(first).kill()
-    play_until(found, lambda: found.pool.restarts == 2)
+    play_until(found, lambda: found.pool.restarts >= 2)
     play_until(found, all_play(found))
     _, alive = psutil.wait_procs(gone, timeout=20)
     assert not alive
@@ -178,7 +178,7 @@ def test_answers_that_are_not_numbers_are_dropped_and_counted(machines, playing,
         return rejected > 0 and all_play(found)()
 
     play_until(found, has_met_it)
-    assert found.pool.restarts == 1 and rejected == 1
+    assert found.pool.restarts >= 1 and rejected == 1
 
 
 def test_games_of_old_versions_are_counted_and_dropped_where_it_is_asked_for(machines, playing):

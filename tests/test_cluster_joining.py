@@ -120,7 +120,7 @@ def test_a_network_that_is_cut_costs_the_machines_behind_it(wire):
         """,
         *wire,
     )
-    assert found["games"] > 0 and found["restarts"] == 2
+    assert found["games"] > 0 and found["restarts"] >= 2
 
 
 def test_a_machine_without_tengen_is_named_with_the_remedy(tmp_path):
