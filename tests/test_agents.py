@@ -183,13 +183,13 @@ def test_every_example_in_the_list_can_be_read():
         ("randm", "unknown agent 'randm'; did you mean random?"),
         (
             "",
-            "unknown agent ''; kinds: random, policy, mcts, rollout, minimax, solver, evolved, dqn, gtp, hub, "
-            "uci, openspiel-mcts, openspiel-alphabeta, human",
+            "unknown agent ''; kinds: random, policy, mcts, rollout, minimax, solver, evolved, dqn, gtp, "
+            "hub, uci, openspiel-mcts, openspiel-alphabeta, human",
         ),
         (
             "xyzzy",
-            "unknown agent 'xyzzy'; kinds: random, policy, mcts, rollout, minimax, solver, evolved, dqn, gtp, hub, "
-            "uci, openspiel-mcts, openspiel-alphabeta, human",
+            "unknown agent 'xyzzy'; kinds: random, policy, mcts, rollout, minimax, solver, evolved, dqn, "
+            "gtp, hub, uci, openspiel-mcts, openspiel-alphabeta, human",
         ),
         ("mcts?sim=10", "agent 'mcts?sim=10': unknown option 'sim'; did you mean sims?"),
         ("random?sims=10", "agent 'random?sims=10': unknown option 'sims'; options: none"),
