@@ -73,9 +73,8 @@ class Replica(Learner):
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         parts = super()._losses(batch)
-        for (
-            name
-        ) in MASKED:  # DDP takes the mean of the ranks' means; few games of a part may have been scored
+        # Of the ranks' means the mean is taken, and few games of a part may have been scored.
+        for name in MASKED:
             parts[name] = parts[name] * self._masked_share
         return parts
 
