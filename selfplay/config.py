@@ -193,6 +193,8 @@ class CheckpointConfig(ConfigModel):
 class RunConfig(ConfigModel):
     """What every training run has."""
 
+    kind: str
+    """Which kind of training, one of `tengen.selfplay.kinds`."""
     game: str
     """As `tengen games` lists them."""
     seed: Annotated[int, Field(ge=0, lt=2**62)] = 0

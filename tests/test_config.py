@@ -234,3 +234,15 @@ def test_a_configuration_written_out_reads_back_equal(tmp_path_factory, config):
     file = tmp_path_factory.getbasetemp() / f"again-{os.getpid()}.yaml"
     file.write_text(to_yaml(config), "utf-8")
     assert load_config(file, Recipe) == config
+
+
+def test_every_kind_of_training_has_a_module_that_trains_it():
+    from importlib import import_module
+
+    from tengen.cli.train import RUNNERS
+    from tengen.selfplay.kinds import KINDS
+
+    assert RUNNERS.keys() == KINDS.keys()
+    for name in RUNNERS.values():
+        module = import_module(f"tengen.cli.{name}")
+        assert callable(module.check) and callable(module.train)

@@ -3,6 +3,7 @@
 import argparse
 import shlex
 from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,18 @@ if TYPE_CHECKING:
     from tengen.remote.session import RemoteRun
     from tengen.rundir import RunDir
     from tengen.selfplay.config import RunConfig
+
+RUNNERS = {  # kind of training -> module beside this one, imported when it is needed
+    "alphazero": "train_boards",
+    "dqn": "train_worlds",
+    "pqn": "train_worlds",
+    "evolution": "train_evolution",
+    "supervised": "train_supervised",
+    "rollout": "train_rollout",
+    "reinforce": "train_reinforce",
+    "value": "train_value",
+    "pipeline": "train_pipeline",
+}
 
 
 def add_parser(subparsers: Any) -> None:
@@ -56,8 +69,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.config:
         raise TengenError("train needs a recipe, as in 'tengen train configs/demo.yaml', or --resume DIR")
     config = _settled(load_config(args.config, KINDS, args.overrides))
-    _runner(config).check(config)
-    _check_start(config)
+    runner(config).check(config)
+    check_start(config)
     if args.run and (url := as_url(args.run)):
         return _begin_at(url, config)
     path = Path(args.run) if args.run else free_run_path(find_config(args.config).stem)
@@ -110,7 +123,7 @@ def _resume(path: Path, overrides: list[str], remote: "RemoteRun | None" = None)
         if _lasting(config, key) != _lasting(before, key):
             raise TengenError(f"command line: {key} cannot change in a run; begin a new one")
     config = _settled(config)
-    _runner(config).check(config)
+    runner(config).check(config)
     with RunDir.open(path) as directory, remote.mirrored(directory) if remote else nullcontext():
         directory.keep = config.checkpoint.keep
         if config == before:
@@ -125,11 +138,11 @@ def _resume(path: Path, overrides: list[str], remote: "RemoteRun | None" = None)
             raise
 
 
-def _check_start(config: Any) -> None:
+def check_start(config: Any) -> None:
     """Whether what the run is to start from is there and fits; a run that is resumed does without it."""
-    runner = _runner(config)
-    if hasattr(runner, "check_start"):
-        runner.check_start(config)
+    trainer = runner(config)
+    if hasattr(trainer, "check_start"):
+        trainer.check_start(config)
     elif getattr(config, "init", None) is not None:
         from tengen.selfplay.start import check_start
 
@@ -151,57 +164,13 @@ def _lasting(config: "RunConfig", key: str) -> Any:
     return value.model_dump(exclude={"threads", "stack"}) if key == "worlds" and value is not None else value
 
 
-def _runner(config: "RunConfig") -> Any:
+def runner(config: "RunConfig") -> Any:
     """The module that trains this kind: it has check(config) and train(config, directory, resume=)."""
-    from tengen.selfplay.config import TrainConfig
-
-    if isinstance(config, TrainConfig):
-        from tengen.cli import train_boards
-
-        return train_boards
-    from tengen.selfplay.evolution_config import EvolutionConfig
-
-    if isinstance(config, EvolutionConfig):
-        from tengen.cli import train_evolution
-
-        return train_evolution
-    from tengen.selfplay.supervised_config import SupervisedConfig
-
-    if isinstance(config, SupervisedConfig):
-        from tengen.cli import train_supervised
-
-        return train_supervised
-    from tengen.selfplay.rollout_config import RolloutPolicyConfig
-
-    if isinstance(config, RolloutPolicyConfig):
-        from tengen.cli import train_rollout
-
-        return train_rollout
-    from tengen.selfplay.reinforce_config import ReinforceConfig
-
-    if isinstance(config, ReinforceConfig):
-        from tengen.cli import train_reinforce
-
-        return train_reinforce
-    from tengen.selfplay.value_config import ValueConfig
-
-    if isinstance(config, ValueConfig):
-        from tengen.cli import train_value
-
-        return train_value
-    from tengen.selfplay.pipeline_config import PipelineConfig
-
-    if isinstance(config, PipelineConfig):
-        from tengen.cli import train_pipeline
-
-        return train_pipeline
-    from tengen.cli import train_worlds
-
-    return train_worlds
+    return import_module(f"tengen.cli.{RUNNERS[config.kind]}")
 
 
 def _train(config: "RunConfig", directory: "RunDir", *, resume: bool) -> int:
-    if _runner(config).train(config, directory, resume=resume):
+    if runner(config).train(config, directory, resume=resume):
         return 0
     print(f"saved; go on with: tengen train --resume {shlex.quote(directory.name)}")
     return 130

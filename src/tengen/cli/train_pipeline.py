@@ -81,7 +81,7 @@ def train(config: "PipelineConfig", directory: "RunDir", *, resume: bool) -> boo
 
 def run_stage(config: "RunConfig | TournamentConfig", folder: Path) -> bool:
     """Run one stage, or go on with it; False where the user stopped it."""
-    from tengen.cli.train import _check_start, _runner
+    from tengen.cli.train import check_start, runner
     from tengen.config import to_yaml
     from tengen.files import atomic_write_text
     from tengen.league.tournament_config import TournamentConfig
@@ -89,15 +89,15 @@ def run_stage(config: "RunConfig | TournamentConfig", folder: Path) -> bool:
 
     if isinstance(config, TournamentConfig):
         return play_tournament(config, folder)
-    runner = _runner(config)
-    runner.check(config)
+    trainer = runner(config)
+    trainer.check(config)
     if (folder / "config.yaml").exists():
         atomic_write_text(folder / "config.yaml", to_yaml(config))
         with RunDir.open(folder, config.checkpoint.keep) as directory:
-            return bool(runner.train(config, directory, resume=True))
-    _check_start(config)
+            return bool(trainer.train(config, directory, resume=True))
+    check_start(config)
     with RunDir.create(folder, to_yaml(config), config.checkpoint.keep) as directory:
-        return bool(runner.train(config, directory, resume=False))
+        return bool(trainer.train(config, directory, resume=False))
 
 
 def play_tournament(config: "TournamentConfig", folder: Path) -> bool:
