@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from tengen._runtime import cache_root
 from tengen.errors import TengenError
 from tengen.networks.hardware import choose_device, choose_precision, cpp_compiler
 from tengen.networks.heads import BoardNetwork
+from tengen.networks.pending import Done, Evaluation, Pending
 from tengen.networks.plain_inference import make_inference
 from tengen.networks.threads import keep_freed_memory
 from tengen.networks.threads import threads as intra_op_threads
@@ -26,8 +27,6 @@ log = logging.getLogger(__name__)
 #: Batches are padded up to one of these, so that few shapes are prepared; past the last, to its multiples.
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 
-Evaluation = tuple[NDArray[np.float32], NDArray[np.float32]]
-
 
 def padded_size(batch: int) -> int:
     """The prepared batch size that holds `batch` positions."""
@@ -35,25 +34,6 @@ def padded_size(batch: int) -> int:
         if batch <= size:
             return size
     return -(-batch // BATCH_SIZES[-1]) * BATCH_SIZES[-1]
-
-
-class Pending(Protocol):
-    """An evaluation under way."""
-
-    def result(self) -> Evaluation:
-        """Wait for policy logits [B, A] and values [B]."""
-        ...
-
-
-class Done:
-    """An evaluation that has been made."""
-
-    def __init__(self, evaluation: Evaluation) -> None:
-        self._evaluation = evaluation
-
-    def result(self) -> Evaluation:
-        """Policy logits [B, A] and values [B]."""
-        return self._evaluation
 
 
 class NetworkEvaluator:

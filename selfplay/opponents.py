@@ -6,8 +6,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tengen.agents.mcts.evaluators import ObservationEvaluator, Pending, forward
+from tengen.agents.mcts.evaluators import ObservationEvaluator, forward
 from tengen.envs.game import Floats, States
+from tengen.networks.pending import Pending
 from tengen.rundir import RunDir
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tengen.envs.game import Floats, Game, States
 from tengen.envs.rng import make_rng
+from tengen.networks.pending import Done, Pending
 
 Playout = Callable[[States, NDArray[np.uint64]], Any]  # finishes games in place by a stream of chance
 
@@ -21,30 +22,11 @@ class ObservationEvaluator(Protocol):
         """Policy logits [B, A] and values [B] of observations [B, C, H, W]."""
 
 
-class Pending(Protocol):
-    """An evaluation under way."""
-
-    def result(self) -> tuple[Floats, Floats]:
-        """Wait for policy logits [B, A] and values [B]."""
-        ...
-
-
-class Answered:
-    """An evaluation that has been made."""
-
-    def __init__(self, evaluation: tuple[Floats, Floats]) -> None:
-        self._evaluation = evaluation
-
-    def result(self) -> tuple[Floats, Floats]:
-        """Policy logits [B, A] and values [B]."""
-        return self._evaluation
-
-
 def submitted(evaluator: Any, states: States, observations: Floats) -> Pending:
     """Leaves given to an evaluator, which may answer later where it can."""
     submit = getattr(evaluator, "submit", None)
     if submit is None:
-        return Answered(evaluator.evaluate(states, observations))
+        return Done(evaluator.evaluate(states, observations))
     pending: Pending = submit(states, observations)
     return pending
 
@@ -52,7 +34,7 @@ def submitted(evaluator: Any, states: States, observations: Floats) -> Pending:
 def forward(network: Any, observations: Floats) -> Pending:
     """Observations given to a network, which may answer later where it can."""
     submit = getattr(network, "submit", None)
-    pending: Pending = Answered(network(observations)) if submit is None else submit(observations)
+    pending: Pending = Done(network(observations)) if submit is None else submit(observations)
     return pending
 
 

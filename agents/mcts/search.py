@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from tengen.agents.mcts import edges, gumbel, kernels, puct, records
 from tengen.agents.mcts.arrays import GUMBEL, WIDE, allocate
 from tengen.agents.mcts.config import SearchConfig
-from tengen.agents.mcts.evaluators import Pending, submitted
+from tengen.agents.mcts.evaluators import submitted
 from tengen.envs.game import Floats, Game, Ints, States
 from tengen.errors import MachineError, TengenError
+from tengen.networks.pending import Pending
 
 
 class LeafEvaluator(Protocol):
