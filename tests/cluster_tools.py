@@ -142,13 +142,13 @@ class Machines:
         return [raylet, *raylet.children(recursive=True)]
 
     @contextlib.contextmanager
-    def hanging(self, node: Any) -> Iterator[list[psutil.Process]]:
+    def hanging(self, node: Any) -> Iterator[None]:
         """A machine that does not answer for a while, and does not know it."""
         stopped = self.processes(node)
         for process in stopped:
             process.suspend()
         try:
-            yield stopped
+            yield
         finally:
             for process in stopped:
                 with contextlib.suppress(psutil.Error):

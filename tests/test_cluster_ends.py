@@ -69,7 +69,8 @@ def test_a_learner_that_is_killed_takes_all_along_and_goes_on_from_its_checkpoin
     run = tmp_path / "run"
     often = "checkpoint.every_minutes=0.001"
     process = start(recipe, "--run", str(run), "rollouts.workers=2", often, MANY)
-    wait_for(process, lambda: run.exists() and len(checkpoints(run)) >= 2)
+    learns = lambda: read_metrics(run)[-1]["learner_steps"] > 0  # noqa: E731
+    wait_for(process, lambda: run.exists() and len(checkpoints(run)) >= 2 and learns())
     process.send_signal(signal.SIGKILL)
     process.communicate()
     leaves_nothing.end()

@@ -9,11 +9,13 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from tests.cluster_tools import Watch
 
 pytestmark = pytest.mark.cluster
+NETWORK = "tengen"  # the names of networks of ours, before a process id
 
 
 @pytest.fixture(autouse=True)
@@ -66,18 +68,34 @@ COMMON = """
 """
 
 
+def free_network() -> str:
+    """The first three numbers of addresses that nothing on this machine has."""
+    taken = subprocess.run(["ip", "-4", "addr"], capture_output=True, text=True).stdout
+    return next(net for n in range(1, 255) if (net := f"10.201.{n}.") not in taken)
+
+
+def remove_abandoned() -> None:
+    """Take away networks of tests that were killed."""
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout
+    for there in (line.split()[0] for line in listed.splitlines() if line.startswith(NETWORK)):
+        owner = there.removeprefix(NETWORK)
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            subprocess.run(["ip", "netns", "del", there], capture_output=True)
+
+
 @pytest.fixture
-def wire() -> Iterator[tuple[str, str]]:
-    """Another network on this machine, and the wire to it; addresses are 10.201.7.1 here and .2 there."""
+def wire() -> Iterator[tuple[str, str, str]]:
+    """Another network on this machine, the wire to it, and how addresses begin: 1 is here and 2 there."""
     if os.geteuid() or not shutil.which("ip"):
         pytest.skip("needs a network of its own")
-    there, end = f"tengen{os.getpid()}", f"tg{os.getpid()}"
+    remove_abandoned()
+    there, end, net = f"{NETWORK}{os.getpid()}", f"tg{os.getpid()}", free_network()
     setup = f"""
         ip netns add {there}
         ip link add {end}a type veth peer name {end}b netns {there}
-        ip addr add 10.201.7.1/24 dev {end}a
+        ip addr add {net}1/24 dev {end}a
         ip link set {end}a up
-        ip -n {there} addr add 10.201.7.2/24 dev {end}b
+        ip -n {there} addr add {net}2/24 dev {end}b
         ip -n {there} link set {end}b up
         ip -n {there} link set lo up
     """
@@ -85,7 +103,7 @@ def wire() -> Iterator[tuple[str, str]]:
     try:
         if done.returncode:
             pytest.skip(f"no network of our own: {done.stderr.strip()}")
-        yield there, f"{end}a"
+        yield there, f"{end}a", net
     finally:
         subprocess.run(["ip", "netns", "del", there], capture_output=True)
         subprocess.run(["ip", "link", "del", f"{end}a"], capture_output=True)
@@ -94,12 +112,12 @@ def wire() -> Iterator[tuple[str, str]]:
 def test_a_network_that_is_cut_costs_the_machines_behind_it(wire):
     found = run(
         """
-        there, wire = sys.argv[1:]
-        cluster = head(node_ip_address="10.201.7.1")
+        there, wire, net = sys.argv[1:]
+        cluster = head(node_ip_address=f"{net}1")
         connect(cluster.address, 0)
         far = subprocess.Popen(
             ["ip", "netns", "exec", there, sys.executable, "-m", "ray.scripts.scripts", "start", "--block",
-             f"--address={cluster.address}", "--node-ip-address=10.201.7.2", "--num-cpus=2",
+             f"--address={cluster.address}", f"--node-ip-address={net}2", "--num-cpus=2",
              "--object-store-memory=100000000"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         atexit.register(far.kill)
@@ -108,7 +126,7 @@ def test_a_network_that_is_cut_costs_the_machines_behind_it(wire):
         playing.publish(WEIGHTS, 1)
         placed = lambda: len(playing.pool._answered & set(playing.pool.actors)) == 2
         play_until(playing, placed)
-        cluster.add_node(num_cpus=2, node_ip_address="10.201.7.1")
+        cluster.add_node(num_cpus=2, node_ip_address=f"{net}1")
         subprocess.run(["ip", "link", "set", wire, "down"], check=True)
         began = time.monotonic()
         games = play_until(playing, lambda: playing.pool.restarts >= 2 and placed(), 90)
