@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.tengen-installed
 FIND_PYTHON := for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done
+AT_ONCE ?= 2
 PYTHON ?= $(shell $(FIND_PYTHON))
 
 .PHONY: demo test lint install clean
@@ -13,8 +14,8 @@ demo: $(STAMP)
 	$(BIN)/tengen train configs/demo.yaml
 
 test: lint
-	$(BIN)/python -m pytest -m "not cluster"
-	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist worksteal -m "not cluster"
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m cluster
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
