@@ -22,7 +22,8 @@ class Terminal:
     def __init__(self, command: str, folder: Path, columns: int = 80, rows: int = 24) -> None:
         self.socket = f"tengen-{uuid.uuid4().hex[:8]}"
         environment = {**os.environ, "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-        environment.pop("TMUX", None)
+        for name in ("TMUX", "LINES", "COLUMNS"):  # the last two would be believed before the terminal
+            environment.pop(name, None)
         size = ["-x", str(columns), "-y", str(rows)]
         shell = f"{command}; echo ended with $?; exec sleep 600"
         self._tmux("-f", "/dev/null", "new-session", "-d", *size, shell, environment=environment)
