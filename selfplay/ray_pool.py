@@ -157,8 +157,9 @@ class ActorPool:
         ]
 
     def feed(self) -> None:
-        """Keep every actor's queue at `in_flight` calls."""
+        """Keep every actor's queue at `in_flight` calls. Raises MachineError where the cluster has gone."""
         for index in self.idle():
+            self._health.check()  # a learner's step may lie between this and the last one
             self.calls[self._ask(self.actors[index], index)] = index
 
     def next_answer(self) -> Any:
