@@ -1,9 +1,10 @@
 """A training run in which actors and machines are killed again and again, beside the same run in peace.
 
 Two machines, on this one, have room for all actors each. Every so often one actor or one machine, as chance
-has it, is killed by SIGKILL, and another machine takes the place of one that was. The second run plays as
-many games as the first and nobody is killed. Compared are the learning curves, which may differ by as much as
-chance makes them, and memory over time.
+has it, is killed by SIGKILL, and another machine takes the place of one that was. Two more runs play as many
+games as the first and nobody is killed; they differ in their seeds, so that one sees how far chance alone
+takes learning curves apart. Compared are these curves, what the networks in the end score against each
+other, and memory over time.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from tengen.benchmarks.recovery import CHECKS
 from tengen.errors import TengenError
 
 BINS = 10  # of a learning curve
+GAMES = 400  # between two networks in the end
 SETTLED = 0.2  # share of a run before its memory counts
 MEASURE_S = 1.0
 
@@ -34,38 +36,65 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--game", default="connect4", help="default: %(default)s")
     parser.add_argument("--actors", type=whole(1, 1024), default=2, help="default: %(default)s")
     parser.add_argument("--checks", choices=list(CHECKS), default="default", help="default: %(default)s")
-    parser.add_argument("--seed", type=whole(0), default=1, help="of the kills, and of both runs")
+    parser.add_argument("--seed", type=whole(0), default=1, help="of the kills and the runs")
 
 
 def run(args: argparse.Namespace) -> dict[str, float]:
-    """Figures: kills, restarts, loss of both at equal games, their largest difference, memory's growth."""
+    """Figures: kills, restarts; the largest difference of two learning curves and the score of the networks in
+    the end, of the run with kills against one in peace and (chance_...) of two in peace; memory's growth.
+    """
     import tempfile
+
+    from tengen.agents.registry import make_agent
+    from tengen.envs.registry import make_game
+    from tengen.league.match import play_match
 
     with tempfile.TemporaryDirectory(prefix="tengen-soak-") as folder:
         with cluster_here(CHECKS[args.checks]) as machines:
             disturbed = _train(args, machines, Path(folder) / "disturbed", kills=True)
         games = int(disturbed["games"])
-        with cluster_here(CHECKS[args.checks]) as machines:
-            peaceful = _train(args, machines, Path(folder) / "peaceful", kills=False, games=games)
-    one, other = disturbed["curve"], peaceful["curve"]
+        peaceful = []
+        for seed in (args.seed, args.seed + 1):
+            with cluster_here(CHECKS[args.checks]) as machines:
+                where = Path(folder) / f"peaceful-{seed}"
+                peaceful.append(_train(args, machines, where, kills=False, games=games, seed=seed))
+        runs = (disturbed, *peaceful)
+        curves = [run["curve"] for run in runs]
+        game = make_game(args.game)
+        first, one, other = (make_agent(f"policy:{run['folder']}?temperature=0.5", game) for run in runs)
+        scores = [
+            play_match(game, a, b, GAMES, seed=args.seed).score for a, b in ((first, one), (one, other))
+        ]
     return {
         "kills": float(disturbed["kills"]),
         "restarts": float(disturbed["restarts"]),
         "games": float(games),
         "games_per_s": games / disturbed["seconds"],
-        "peaceful_games_per_s": peaceful["games"] / peaceful["seconds"],
-        "loss": float(one[-1]),
-        "peaceful_loss": float(other[-1]),
-        "largest_difference": float(np.abs(one - other)[1:].max()),
-        "noise": float(disturbed["noise"] + peaceful["noise"]),
+        "peaceful_games_per_s": peaceful[0]["games"] / peaceful[0]["seconds"],
+        "loss": float(curves[0][-1]),
+        "peaceful_loss": float(curves[1][-1]),
+        "largest_difference": _apart(curves[0], curves[1]),
+        "chance_difference": _apart(curves[1], curves[2]),
+        "score": scores[0],
+        "chance_score": scores[1],
         "bytes_settled": float(disturbed["memory"][0]),
         "bytes_after": float(disturbed["memory"][1]),
         "bytes_growth": float(disturbed["memory"][1] / disturbed["memory"][0]),
     }
 
 
+def _apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    return float(np.abs(one - other)[1:].max())
+
+
 def _train(
-    args: argparse.Namespace, machines: MachinesHere, folder: Path, *, kills: bool, games: int = 0
+    args: argparse.Namespace,
+    machines: MachinesHere,
+    folder: Path,
+    *,
+    kills: bool,
+    games: int = 0,
+    seed: int | None = None,
 ) -> dict[str, Any]:
     """A run of the same recipe; its curve over games, and what happened beside it."""
     from tengen.config import to_yaml
@@ -75,7 +104,7 @@ def _train(
 
     for _ in range(2):
         machines.add(args.actors)
-    config = _recipe(args, machines.address, games)
+    config = _recipe(args, machines.address, games, args.seed if seed is None else seed)
     began = time.perf_counter()
     with RunDir.create(folder, to_yaml(config)) as directory, Beside(args, machines, kills) as beside:
         train(config, directory)
@@ -85,10 +114,9 @@ def _train(
         raise TengenError(f"--minutes {args.minutes:g} are over before anything is learnt; try more")
     losses = np.array([row["loss"] for row in rows])
     curve = binned(np.array([row["games"] for row in rows]), losses)
-    tail = losses[-max(2, len(losses) // BINS) :]
     return {
         "curve": curve,
-        "noise": tail.std() / np.sqrt(len(tail)),
+        "folder": folder,
         "games": rows[-1]["games"],
         "restarts": rows[-1]["restarts"],
         "kills": beside.kills,
@@ -97,14 +125,14 @@ def _train(
     }
 
 
-def _recipe(args: argparse.Namespace, address: str, games: int) -> Any:
+def _recipe(args: argparse.Namespace, address: str, games: int, seed: int) -> Any:
     from tengen.selfplay.config import TrainConfig
 
     stop = {"games": games} if games else {"minutes": args.minutes}
     return TrainConfig.model_validate(
         {
             "game": args.game,
-            "seed": args.seed,
+            "seed": seed,
             "network": {"blocks": 2, "channels": 16},
             "search": {"simulations": 16, "considered": 8},
             "rollouts": {
