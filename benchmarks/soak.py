@@ -40,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, float]:
-    """Figures: kills, restarts; the largest difference of two learning curves and the score of the networks in
-    the end, of the run with kills against one in peace and (chance_...) of two in peace; memory's growth.
+    """Figures: kills, restarts; the largest difference of two learning curves and the score of their nets,
+    of the run with kills against one in peace and (chance_...) of two in peace; memory's growth.
     """
     import tempfile
 
