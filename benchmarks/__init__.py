@@ -14,6 +14,7 @@ BENCHES = {
     "selfplay": "tengen.benchmarks.selfplay:run",
     "rollouts": "tengen.benchmarks.rollouts:run",
     "rollouts-many": "tengen.benchmarks.rollouts_many:run",
+    "learner": "tengen.benchmarks.learner:run",
     "recovery": "tengen.benchmarks.recovery:run",
     "soak": "tengen.benchmarks.soak:run",
     "match": "tengen.benchmarks.match:run",

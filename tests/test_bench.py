@@ -226,3 +226,10 @@ def test_atari_learning_is_measured_against_stable_baselines(capsys):
     quick = ("--seconds", "0.05", "--turns", "1", "--batch", "8", "--every", "16")
     figures = bench(capsys, "atari", "--peer", "sb3", *quick)
     assert figures["ratio"] == pytest.approx(figures["per_second"] / figures["peer_per_second"])
+
+
+def test_learning_from_records_is_compared_with_a_plain_loop(capsys):
+    quick = ("--batch", "16", "--slices", "1", "--seconds", "0.05")
+    found = bench(capsys, "learner", "--game", "go7", *TINY_NET, *quick)
+    assert found["ratio"] == pytest.approx(found["per_second"] / found["plain_per_second"])
+    assert found["feed_per_second"] > 0
