@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ray.exceptions import AuthenticationError
 
 import tengen
 from tengen import cli
@@ -79,12 +80,12 @@ def test_a_service_that_asks_for_no_token_is_refused_and_it_is_said_why(serve):
     ) as found:
         jobs.check(address)
     assert not isinstance(found.value, MachineError) and "tengen cluster up" in str(found.value)
-    jobs.check(address, allow_open=True)
+    assert not jobs.check(address, allow_open=True)
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_service_that_asks_who_we_are_is_taken(serve, status):
-    jobs.check(serve(status))
+    assert jobs.check(serve(status))
 
 
 @pytest.mark.parametrize(
@@ -157,8 +158,10 @@ def test_what_ray_says_of_a_start_that_fails_is_one_sentence(monkeypatch):
         (["up", "--jobs-port", "70000"], "--jobs-port 70000 is no port"),
         (["up", "--cpus", "-1"], "--cpus -1 is out of range"),
         (["submit", "demo", "--run", " "], "--run is empty"),
-        (["submit", "no-such-recipe", "--run", "x"], "no-such-recipe"),
-        (["submit", "demo", "rollouts.wrokers=2", "--run", "x"], "did you mean rollouts.workers"),
+        (["submit", "demo", "--run", "runs/x"], "--run runs/x would be in a passing folder of Ray's"),
+        (["submit", "demo", "--run", "~/x"], "as in --run /shared/runs/mine, or by a URL"),
+        (["submit", "no-such-recipe", "--run", "/x"], "no-such-recipe"),
+        (["submit", "demo", "rollouts.wrokers=2", "--run", "s3://b/x"], "did you mean rollouts.workers"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anybody_is_asked(capsys, arguments, said):
@@ -219,7 +222,7 @@ def client(monkeypatch):
     made = Client("")
     stand_in = SimpleNamespace(JobSubmissionClient=lambda address: made)
     monkeypatch.setitem(sys.modules, "ray.job_submission", stand_in)
-    monkeypatch.setattr(jobs, "check", lambda address, allow_open: None)
+    monkeypatch.setattr(jobs, "check", lambda address, allow_open: not allow_open)
     monkeypatch.setattr(jobs, "ensure_token", lambda: None)
     monkeypatch.setattr("tengen.cli.cluster.LOOK_S", 0.0)
     return made
@@ -247,12 +250,12 @@ def test_a_job_carries_its_recipe_and_this_tengen_with_every_room(client, capsys
 
 
 def test_a_recipe_that_says_how_many_and_where_is_left_alone(client):
-    assert cluster("submit", "demo", "rollouts.workers=3", "rollouts.address=h:1", "--run", "x") == 0
+    assert cluster("submit", "demo", "rollouts.workers=3", "rollouts.address=h:1", "--run", "/x") == 0
     assert client.recipe["rollouts"]["workers"] == 3 and client.recipe["rollouts"]["address"] == "h:1"
 
 
 def test_the_installed_tengen_is_used_where_that_is_wanted(client):
-    assert cluster("submit", "demo", "--run", "x", "--installed") == 0
+    assert cluster("submit", "demo", "--run", "/x", "--installed") == 0
     assert "py_modules" not in client.sent
 
 
@@ -280,6 +283,9 @@ def test_jobs_are_listed_and_stopped(client, capsys):
         (RuntimeError("Request failed with status code 401: Unauthorized"), 1, "does not take our token"),
         (RuntimeError("Request failed with status code 403"), 1, "copy ~/.ray/auth_token"),
         (RuntimeError("Request failed with status code 404: Job x does not exist"), 2, "has no job 'x'"),
+        (RuntimeError("Request failed with status code 500: no token of seed 401"), 1, "code 500: no token"),
+        (RuntimeError("Request failed with status code 500: port 40404"), 1, "status code 500: port 40404"),
+        (AuthenticationError("Authentication failed: 403"), 1, "does not take our token"),
         (ConnectionError("refused\nTraceback of Ray's"), 1, "http://127.0.0.1:8265: refused"),
     ],
 )

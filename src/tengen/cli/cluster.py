@@ -2,16 +2,20 @@
 
 import argparse
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tengen.errors import TengenError
 
 if TYPE_CHECKING:
     from tengen.cluster.jobs import Jobs
+    from tengen.selfplay.config import RunConfig
 
 ADDRESS = "http://127.0.0.1:8265"
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 LOOK_S = 1.0
+LONG_LOG = 100_000  # characters; every look fetches all of it, so that a longer one is looked at less often
+LONGEST_LOOK = 10  # times LOOK_S
 
 
 def add_parser(subparsers: Any) -> None:
@@ -32,7 +36,9 @@ def add_parser(subparsers: Any) -> None:
     submit = actions.add_parser("submit", help="train as a job", description="Train as a job.")
     submit.add_argument("config", metavar="CONFIG", help="a recipe, by name or file")
     submit.add_argument("overrides", metavar="key=value", nargs="*", help="values in place of the file's")
-    submit.add_argument("--run", metavar="DIR", required=True, help="folder of the run, on the cluster")
+    submit.add_argument(
+        "--run", metavar="DIR", required=True, help="on the cluster, as in /shared/runs/x; or a URL"
+    )
     submit.add_argument("--installed", action="store_true", help="by the Tengen that is installed there")
     submit.add_argument("--follow", action="store_true", help="print what it prints, until it ends")
     logs = actions.add_parser("logs", help="what a job printed", description="What a job printed.")
@@ -93,20 +99,34 @@ def _down(args: argparse.Namespace) -> int:
 
 def _submit(args: argparse.Namespace) -> int:
     from tengen.config import load_config, to_yaml
+    from tengen.remote.place import as_url
     from tengen.selfplay.kinds import KINDS
 
     if not args.run.strip():
         raise TengenError("--run is empty; it names the folder of the run on the cluster")
-    config: Any = load_config(args.config, KINDS, args.overrides)
-    rollouts = config.rollouts
-    update: dict[str, Any] = {"address": rollouts.address or "auto"}
-    if not rollouts.workers:
-        update["workers"] = "auto"
-    config = config.model_copy(update={"rollouts": rollouts.model_copy(update=update)})
+    if not Path(args.run).is_absolute() and not as_url(args.run):
+        raise TengenError(
+            f"--run {args.run} would be in a passing folder of Ray's on the cluster; name it from the root, "
+            "as in --run /shared/runs/mine, or by a URL"
+        )
+    config = _placed(load_config(args.config, KINDS, args.overrides))
     jobs = _jobs(args)
     name = jobs.submit(to_yaml(config), args.run, ship=not args.installed)
     print(f"job {name}; tengen cluster logs {name} --follow")
     return _follow(jobs, name) if args.follow else 0
+
+
+def _placed(config: "RunConfig") -> "RunConfig":
+    """The recipe, its actors and the devices of its learner on the cluster where it has such."""
+    for room in ("rollouts", "learner"):
+        found: Any = getattr(config, room, None)
+        if not hasattr(found, "address"):
+            continue
+        update: dict[str, Any] = {"address": found.address or "auto"}
+        if room == "rollouts" and not found.workers:
+            update["workers"] = "auto"
+        config = config.model_copy(update={room: found.model_copy(update=update)})
+    return config
 
 
 def _logs(args: argparse.Namespace) -> int:
@@ -128,7 +148,7 @@ def _follow(jobs: "Jobs", name: str) -> int:
         if state in ENDED:
             print(f"job {name}: {state.lower()}{f' ({message.splitlines()[0]})' if message else ''}")
             return 0 if state == "SUCCEEDED" else 1
-        time.sleep(LOOK_S)
+        time.sleep(LOOK_S * min(LONGEST_LOOK, 1 + len(text) // LONG_LOG))
 
 
 def _stop(args: argparse.Namespace) -> int:

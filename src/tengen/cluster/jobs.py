@@ -1,11 +1,14 @@
 """Training as a job of a Ray cluster: its code goes along, and nobody without the token can send one."""
 
 import contextlib
+import http.client
 import json
 import logging
+import re
 import shutil
 import tempfile
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,23 +28,27 @@ WHY = (
 )
 
 
-def check(address: str, *, allow_open: bool = False) -> None:
-    """Raise unless a job service answers at an http address, and asks who we are.
+def check(address: str, *, allow_open: bool = False) -> bool:
+    """Whether the job service at an http address asks who we are; where it does not, allow_open must be set.
 
-    Raises MachineError where nobody answers, TengenError where it is open to everybody.
+    Raises MachineError where nobody answers, or somebody else; TengenError where the address is none, and
+    where the service is open to everybody.
     """
-    if not address.startswith(("http://", "https://")):
+    if not _is_address(address):
+        hint = " ('ray://' is for other uses)" if address.startswith("ray://") else ""
+        shown = address if address.isprintable() else ascii(address)
         raise TengenError(
-            f"address {address}: a job service has an address such as http://127.0.0.1:8265 ('ray://' is for "
-            "other uses)"
+            f"address {shown}: a job service has an address such as http://127.0.0.1:8265{hint}"
         )
     try:
         with urllib.request.urlopen(f"{address.rstrip('/')}/api/version", timeout=PATIENCE_S) as answer:
             found = json.load(answer)
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
-            return
+            return True
         raise MachineError(f"{address}: is no job service of Ray (it answered {error.code})") from error
+    except http.client.HTTPException as error:
+        raise MachineError(f"{address}: is no job service of Ray (what answers speaks no HTTP)") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise MachineError(
@@ -52,6 +59,19 @@ def check(address: str, *, allow_open: bool = False) -> None:
         raise MachineError(f"{address}: is no job service of Ray")
     if not allow_open:
         raise TengenError(f"{address}: asks for no token, and {WHY}; --open sends the job all the same")
+    return False
+
+
+def _is_address(address: str) -> bool:
+    """Whether it is the URL of a server."""
+    if not address.startswith(("http://", "https://")) or not address.isprintable() or " " in address:
+        return False
+    try:
+        parts = urllib.parse.urlsplit(address)
+        (parts.hostname or "").encode("idna")
+        return bool(parts.hostname) and parts.port != 0 and parts.path.isascii()
+    except ValueError:  # of the port, the brackets, the name
+        return False
 
 
 class Jobs:
@@ -59,8 +79,9 @@ class Jobs:
 
     def __init__(self, address: str, *, allow_open: bool = False) -> None:
         """Raises TengenError, MachineError."""
-        check(address, allow_open=allow_open)
-        ensure_token()
+        self._asks = check(address, allow_open=allow_open)
+        if self._asks:
+            ensure_token()
         try:
             from ray.job_submission import JobSubmissionClient
         except ImportError as error:
@@ -87,10 +108,10 @@ class Jobs:
             work = Path(folder) / "work"
             work.mkdir()
             (work / RECIPE).write_text(recipe, encoding="utf-8")
-            environment: dict[str, Any] = {
-                "working_dir": str(work),
-                "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(SAVING_S), "RAY_AUTH_MODE": "token"},
-            }
+            variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(SAVING_S)}
+            if self._asks:
+                variables["RAY_AUTH_MODE"] = "token"
+            environment: dict[str, Any] = {"working_dir": str(work), "env_vars": variables}
             if ship:
                 environment["py_modules"] = [str(packed(Path(folder)))]
             words = ["python", "-m", "tengen", "train", RECIPE, "--run", run]
@@ -133,15 +154,28 @@ class Jobs:
         try:
             yield
         except (RayError, RuntimeError, ConnectionError, ValueError, OSError) as error:
-            said = str(error)
-            if "401" in said or "403" in said or "nauthorized" in said or "token" in said.lower():
+            status = _status(error)
+            if status in (401, 403):
                 raise MachineError(
                     f"{self.address}: does not take our token; copy ~/.ray/auth_token of the machine that "
                     "the cluster was started on"
                 ) from error
-            if name and ("404" in said or "does not exist" in said):
+            if name and status == 404:
                 raise TengenError(f"{self.address}: has no job '{name}'") from error
             raise MachineError(f"{self.address}: {first_line(error)}") from error
+
+
+def _status(error: Exception) -> int | None:
+    """The HTTP status that an error of Ray's client stands for; None where it stands for none."""
+    from ray import exceptions
+
+    if isinstance(error, getattr(exceptions, "AuthenticationError", ())):  # older releases lack it
+        return 401
+    response = getattr(error, "response", None)  # of requests
+    if response is not None:
+        return int(response.status_code)
+    found = re.match(r"Request failed with status code (\d{3})\b", str(error))
+    return int(found[1]) if found else None
 
 
 def packed(folder: Path) -> Path:
