@@ -1,10 +1,13 @@
 """Joining a Ray cluster, or starting one on this machine, with token authentication on."""
 
+import contextlib
+import fcntl
 import logging
 import os
 import re
 import secrets
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -101,14 +104,53 @@ def ensure_token() -> None:
     path = Path.home() / ".ray" / "auth_token"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
+        while not _has_token(path):
+            _make_token(path)
     except OSError:  # no home to write to: a token for this process and its children
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-        return
-    with open(descriptor, "w") as file:
-        file.write(secrets.token_hex(32))
+
+
+def _has_token(path: Path) -> bool:
+    """Whether there is more than an empty file; others who may read it may not any more."""
+    try:
+        if not path.read_bytes().strip():
+            return False
+        if path.stat().st_mode & 0o077:
+            with contextlib.suppress(OSError):  # it is somebody else's, such as a mounted secret
+                path.chmod(0o600)
+    except FileNotFoundError:
+        return False
+    except PermissionError:  # which Ray will tell
+        return True
+    return True
+
+
+def _make_token(path: Path) -> None:
+    """Put a token where there is none; it appears whole, and never in place of another's.
+
+    Who else makes one meanwhile waits at the empty file, and finds it replaced. Raises OSError.
+    """
+    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb") as empty:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(empty, fcntl.LOCK_EX)
+        if empty.read().strip() or not _is_at(path, empty.fileno()):
+            return
+        descriptor, name = tempfile.mkstemp(prefix=".auth_token-", dir=path.parent)  # mode 600
+        try:
+            with open(descriptor, "w") as file:
+                file.write(secrets.token_hex(32))
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether an open file is still the one of this name."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def own_gpus_only() -> None:
