@@ -18,12 +18,13 @@ class Rates:
     items_per_s: float  # that one actor plays
     items_per_game: float
     bytes_per_item: float  # of an answer on its way to the learner
-    items_per_answer: float
-    items_per_update: float  # between two versions of the weights
+    items_per_round: float  # that an actor brings at least, however little it is asked for
+    items_per_update: int  # between two versions of the weights
     weights_bytes: float
     learn_s: float  # of the learner, for one new item: samples and steps included
     ingest_s: float  # of the learner's process, for one item: read and put into the replay
     answer_s: float  # of the learner's process, for one answer: the call and its bookkeeping
+    splits_updates: bool = True  # each actor is asked for its part of an update; else an answer is a round
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Plan:
 
     nodes: int
     actors: int
+    items_per_answer: float
     items_per_s: float  # that are played in the end
     games_per_hour: float
     loads: Mapping[str, float]  # at the rate that actors could play at
@@ -55,20 +57,39 @@ class Plan:
 ACTORS = "actors"  # the bottleneck that one wishes for: more of them play more
 
 
+def answer_size(rates: Rates, actors: int) -> float:
+    """Items of an answer where there are so many actors: the more, the fewer; a round of one at least."""
+    share = rates.items_per_update // max(1, actors) if rates.splits_updates else 0
+    return max(rates.items_per_round, float(share))
+
+
+def round_size(games: int, rounds: float, recorded: float = 1.0, threads: int = 1) -> float:
+    """Positions that the least answer of a self-play actor brings, on average.
+
+    Each of `threads` plays `games` side by side until a round records something. A move takes so many
+    rounds, and that share of moves is recorded. The games are taken to be at all stages of their searches.
+    """
+    chance = recorded / rounds  # that a game records a position in a round
+    return threads * games * chance / (1 - (1 - chance) ** games)
+
+
 def plan(rates: Rates, cluster: Cluster, nodes: int) -> Plan:
     """The run at so many machines of `actors_per_node` actors, the learner on one of its own."""
     actors = nodes * cluster.actors_per_node
+    answer = answer_size(rates, actors)
     wanted = actors * rates.items_per_s
     updates = wanted / rates.items_per_update
     into = wanted * rates.bytes_per_item
     out = updates * rates.weights_bytes * nodes  # Ray brings a version once to every machine
-    under_way = actors * cluster.in_flight * rates.items_per_answer * rates.bytes_per_item
+    # an update's parts, rounded down, are an update at most, of whatever number of actors
+    of_all = max(actors * rates.items_per_round, rates.items_per_update if rates.splits_updates else 0)
+    under_way = cluster.in_flight * of_all * rates.bytes_per_item
     store = under_way + 2 * rates.weights_bytes
     loads = {
         # learning and taking games in happen in one process, one after the other
         "learner": wanted * rates.learn_s,
         "ingest": wanted * rates.ingest_s,
-        "calls": wanted / rates.items_per_answer * rates.answer_s,
+        "calls": wanted / answer * rates.answer_s,
         "network in": into / cluster.bandwidth,
         "network out": out / cluster.bandwidth,
         "object store": store / cluster.object_store,
@@ -86,6 +107,7 @@ def plan(rates: Rates, cluster: Cluster, nodes: int) -> Plan:
     return Plan(
         nodes=nodes,
         actors=actors,
+        items_per_answer=answer,
         items_per_s=played,
         games_per_hour=3600 * played / rates.items_per_game,
         loads=loads,

@@ -1,7 +1,6 @@
 """`tengen plan`: what a training run would do on so many machines, and which part is full first."""
 
 import argparse
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tengen.errors import TengenError
@@ -14,6 +13,11 @@ GIVEN = {
     "items_per_s": ("items_per_s", 1.0, "recorded positions (or steps of worlds) a second of one actor"),
     "game_length": ("items_per_game", 1.0, "positions (or steps) of a game"),
     "bytes_per_item": ("bytes_per_item", 1.0, "bytes that a position (or step) takes on the network"),
+    "ingest_us": (
+        "ingest_s",
+        1e-6,
+        "microseconds that a position (or step) takes on its way into the replay",
+    ),
     "step_ms": ("learn_s", 0.0, "milliseconds of one step of the learner"),
     "call_ms": ("answer_s", 1e-3, "milliseconds that an answer costs the learner's process"),
 }
@@ -34,7 +38,10 @@ def add_parser(subparsers: Any) -> None:
         "--nodes", metavar="N,N", default="1,2,8,64,1000", help="machines (default %(default)s)"
     )
     parser.add_argument(
-        "--actors", metavar="N", type=int, help="actors on each machine (default: the cores of this one)"
+        "--actors",
+        metavar="N",
+        type=int,
+        help="actors on each machine (default: as many as this one has cores for)",
     )
     parser.add_argument(
         "--gigabits", metavar="X", type=float, default=10.0, help="of a machine's network (default 10)"
@@ -66,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
     config: Any = load_config(args.config, KINDS, args.overrides)
     rates = _rates(config, args)
     cluster = Cluster(
-        args.actors or usable_cores(), args.gigabits * GIGABIT, in_flight=config.rollouts.in_flight
+        args.actors or max(1, usable_cores() // max(1, int(config.rollouts.cpus_per_worker))),
+        args.gigabits * GIGABIT,
+        in_flight=config.rollouts.in_flight,
     )
     plans = [plan(rates, cluster, n) for n in nodes]
     full = nodes_until_full(rates, cluster)
@@ -96,27 +105,26 @@ def _rates(config: Any, args: argparse.Namespace) -> "Rates":
     from tengen.selfplay.scaling_rates import measure_boards, measure_worlds
 
     if isinstance(config, TrainConfig):
-        weights = None
-        if args.weights:
-            weights = _weights(args.weights, config)
-        rates = measure_boards(config, args.seconds, weights)
-        per_item = config.learner.samples_per_position / config.learner.batch_size
-    elif isinstance(config, DqnTrainConfig):
+        given = _given(args, config.learner.samples_per_position / config.learner.batch_size)
+        weights = _weights(args.weights, config) if args.weights else None
+        return measure_boards(config, args.seconds, weights, given)
+    if isinstance(config, DqnTrainConfig):
         if args.weights:
             raise TengenError("--weights is for board games; steps of worlds cost the same by any network")
-        rates = measure_worlds(config, args.seconds)
-        per_item = 1 / config.learner.steps_per_update
-    else:
-        raise TengenError(
-            f"plan is for recipes of kind alphazero and dqn, not {config.kind}: the others learn in the "
-            "process that plays, or send next to nothing"
-        )
-    given = {
-        name: getattr(args, option) * (factor or 1e-3 * per_item)
+        return measure_worlds(config, args.seconds, _given(args, 1 / config.learner.steps_per_update))
+    raise TengenError(
+        f"plan is for recipes of kind alphazero and dqn, not {config.kind}: the others learn in the "
+        "process that plays, or send next to nothing"
+    )
+
+
+def _given(args: argparse.Namespace, steps_per_item: float) -> dict[str, float]:
+    """The fields of Rates that options give; those are not measured."""
+    return {
+        name: getattr(args, option) * (factor or 1e-3 * steps_per_item)
         for option, (name, factor, _) in GIVEN.items()
         if getattr(args, option) is not None
     }
-    return replace(rates, **given)
 
 
 def _weights(path: str, config: Any) -> Any:
@@ -147,6 +155,7 @@ def _report(rates: "Rates", cluster: "Cluster", plans: "list[Plan]", full: int) 
     head = [
         "nodes",
         "actors",
+        "answer",
         "games/h",
         "learner",
         "in MB/s",
@@ -157,7 +166,7 @@ def _report(rates: "Rates", cluster: "Cluster", plans: "list[Plan]", full: int) 
     ]
     rows = [
         [
-            *(f"{p.nodes:,}", f"{p.actors:,}", number(p.games_per_hour)),
+            *(f"{p.nodes:,}", f"{p.actors:,}", f"{p.items_per_answer:,.0f}", number(p.games_per_hour)),
             f"{sum(p.loads[part] for part in ('learner', 'ingest', 'calls')):.0%}",
             *(f"{value / 1e6:,.1f}" for value in (p.in_bytes_per_s, p.out_bytes_per_s)),
             f"{p.broadcast_s:.3f}",
