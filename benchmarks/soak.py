@@ -8,6 +8,7 @@ other, and memory over time.
 """
 
 import argparse
+import contextlib
 import threading
 import time
 from pathlib import Path
@@ -209,6 +210,7 @@ class Beside:
             except psutil.Error:
                 return  # it had ended
             return
-        self._machines.kill(machine)
+        with contextlib.suppress(psutil.Error):  # it had ended
+            self._machines.kill(machine)
         self._machines.clear(machine)
         self._machines.add(self._args.actors)

@@ -84,10 +84,10 @@ def train(
         ):
             while not (clock.is_over or interrupt.stop_requested):
                 season.draw_if_due(clock.update, rollouts)
-                with saving(lambda: save(saved, run, rollouts)):
+                with saving(lambda: save(saved, run, rollouts), lambda: replay.add(rollouts.received())):
                     games = rollouts.collect()
-                replay.add(games)
-                losses = learn(learner, replay, clock, games.positions, rng)
+                    replay.add(games)
+                    losses = learn(learner, replay, clock, games.positions, rng)
                 clock.count(len(games))
                 metrics = {**clock.stats(), **losses, **replay.stats(), **rollouts.stats()}
                 progress.update(clock.done, note(metrics))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tengen.errors import MachineError
+from tengen.errors import MachineError, TengenError
 from tengen.selfplay import ray_session
 
 PROBE_TIMEOUT_S = 5.0
@@ -75,10 +75,19 @@ def _reason(error: BaseException) -> str:
 
 
 def probe(address: str) -> None:
-    """Raise MachineError unless a gRPC server answers at "host:port"; Ray itself would try for minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdecimal():
-        return  # "auto" and the like, which Ray answers at once
+    """Raise MachineError unless a gRPC server answers at "host:port"; Ray itself would try for minutes.
+
+    Raises TengenError where it is no address.
+    """
+    place = address.removeprefix("ray://")
+    if place in ("auto", "local") or "://" in place:
+        return  # which Ray answers at once
+    host, colon, port = place.rpartition(":")
+    if not (host and colon and port.isdecimal()):
+        raise TengenError(
+            f"rollouts.address: '{address}' is no address of a Ray cluster; HOST:PORT (as 'ray start --head' "
+            "tells it, 6379 by default), ray://HOST:10001 or auto would be"
+        )
     try:
         with socket.create_connection((host.strip("[]"), int(port)), PROBE_TIMEOUT_S) as connection:
             if os.environ.get("RAY_USE_TLS", "0") == "0":

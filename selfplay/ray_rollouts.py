@@ -59,6 +59,7 @@ class RayRollouts(Pooled):
         self._game = make_game(config.game)
         self._points = self._game.obs_shape[1] * self._game.obs_shape[2] if self._game.has_ownership else 0
         self._too_old = 0  # games, since they were last reported
+        self._received: list[Games] = []  # that nobody has collected yet
         self._waiting = 0  # positions that answers brought beyond what was asked for
         self.pool = ActorPool(
             self.actor_class,
@@ -97,20 +98,23 @@ class RayRollouts(Pooled):
     def collect(self) -> Games:
         """See `Rollouts.collect`; returns when the actors have recorded an update's worth of positions."""
         wanted = self.config.rollouts.positions_per_update
-        parts: list[Games] = []
         while self._waiting < wanted:
             self.pool.feed()
-            parts += self._next_answer()
+            self._received += self._next_answer()
         self._waiting -= wanted
         self.pool.feed()  # actors play on while the learner learns
+        return self.received()
+
+    def received(self) -> Games:
+        """See `Rollouts.received`."""
+        parts, self._received = self._received, []
         return Games.concatenate(parts) if parts else Games.none(0, 0)
 
     def rest(self) -> Games:
         """Wait for the calls under way; the actors then rest until the next `collect`."""
-        parts: list[Games] = []
         while self.pool.calls:
-            parts += self._next_answer()
-        return Games.concatenate(parts) if parts else Games.none(0, 0)
+            self._received += self._next_answer()
+        return self.received()
 
     def _next_answer(self) -> list[Games]:
         """The games of the call that is answered first; nothing where it was lost."""

@@ -26,6 +26,9 @@ class Rollouts(Protocol):
     def collect(self) -> Games:
         """Games finished since the last call, after about `positions_per_update` more recorded positions."""
 
+    def received(self) -> Games:
+        """Games that came to a `collect` which then failed."""
+
     def publish(self, weights: Weights, version: int) -> None:
         """Give the players new weights."""
 
@@ -189,6 +192,9 @@ class ThreadRollouts:
             self._rates.add(games, counts, self._version)
         return Games.concatenate([games for games, _ in answers])
 
+    def received(self) -> Games:
+        return Games.none(0, 0)
+
     def publish(self, weights: Weights, version: int) -> None:
         self._version = version
         list(self._pool.map(lambda player: player.publish(weights, version), self._players))
@@ -207,6 +213,11 @@ class ThreadRollouts:
         return [player.worker.state() for player in self._players]
 
     def restore(self, states: list[dict[str, Any]]) -> None:
+        if states and "restarts" in states[0]:  # of actors, who keep no streams: others than any of theirs
+            seeds = [
+                worker_seed(self.config.seed, i, 1 + states[0]["restarts"]) for i in range(len(self._players))
+            ]
+            states = [{"rng": np.random.default_rng(seed).bit_generator.state} for seed in seeds]
         for player, state in zip(self._players, states, strict=False):
             player.worker.restore(state)
 

@@ -7,11 +7,15 @@ from tengen.errors import MachineError
 
 
 @contextlib.contextmanager
-def saving(save: Callable[[], None]) -> Iterator[None]:
-    """Save the run before a fault of machines ends it; where that fails too, the first fault is told."""
+def saving(save: Callable[[], None], *first: Callable[[], object]) -> Iterator[None]:
+    """Save the run, after what is to be done first, before a fault of machines ends it.
+
+    Where that fails too, the first fault is told.
+    """
     try:
         yield
     except MachineError:
         with contextlib.suppress(MachineError):
-            save()
+            for step in (*first, save):
+                step()
         raise

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tengen.errors import MachineError
+from tengen.errors import MachineError, TengenError
 from tengen.selfplay import fitness, ray_cluster, ray_pool, ray_session, world_rollouts
 from tengen.selfplay.games import Games
 from tengen.selfplay.pooled import sound
@@ -56,7 +56,7 @@ def test_rewards_results_and_weights_are_numbers():
     assert world_rollouts.unsound(steps) == "its rewards are not all numbers"
     assert fitness.unsound(np.array([[1, 9], [-1, 4]], np.int32)) is None
     assert fitness.unsound(np.array([[2, 9]], np.int32)) == "its results are none that a game has"
-    with pytest.raises(MachineError, match=r"weights b are not all numbers.*learning_rate"):
+    with pytest.raises(TengenError, match=r"weights b are not all numbers.*learning_rate"):
         sound({"a": np.ones(2), "b": np.array([1.0, np.nan])})
     assert set(sound({"steps": np.array([3])})) == {"steps"}
 
@@ -73,7 +73,12 @@ def test_a_fault_of_machines_saves_what_came_and_is_told(monkeypatch):
         raise MachineError("the head")
     with pytest.raises(KeyError), saving(lambda: saved.append(2)):
         raise KeyError
-    assert saved == [1]
+    with (
+        pytest.raises(MachineError, match="the head"),
+        saving(lambda: saved.append(4), lambda: saved.append(3)),
+    ):
+        raise MachineError("the head")
+    assert saved == [1, 3, 4]
 
 
 # --- the pool ---------------------------------------------------------------------------------------------
@@ -88,6 +93,25 @@ def faked(monkeypatch):
     rollouts = RayRollouts(small(rollouts={"workers": 2, "in_flight": 2, "opening_plies": 0}))
     rollouts.publish(newest(rollouts.config), 0)
     return ray, rollouts
+
+
+def test_games_that_came_before_a_fault_are_there_to_be_kept(faked, monkeypatch):
+    _, rollouts = faked
+    answers = rollouts.pool.next_answer
+    came: list[int] = []
+
+    def next_answer() -> object:
+        if came:
+            raise MachineError("the head")
+        came.append(len((found := answers())[0]))
+        return found
+
+    monkeypatch.setattr(rollouts.pool, "next_answer", next_answer)
+    more = rollouts.config.rollouts.model_copy(update={"positions_per_update": 1000})
+    rollouts.config = rollouts.config.model_copy(update={"rollouts": more})
+    with pytest.raises(MachineError, match="the head"):
+        rollouts.collect()
+    assert sum(came) and len(rollouts.received()) == sum(came) and not len(rollouts.received())
 
 
 def test_an_answer_that_is_none_is_dropped_counted_and_its_actor_replaced(faked, monkeypatch):

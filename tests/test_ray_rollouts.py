@@ -1,5 +1,6 @@
 """Self-play in Ray actors. Every cluster runs in a process of its own, with token authentication."""
 
+import contextlib
 import json
 import os
 import socket
@@ -95,6 +96,34 @@ def test_threads_go_on_from_their_saved_streams():
     other.close()
 
 
+def test_threads_go_on_where_actors_stopped():
+    """Actors keep no streams: threads draw from some that none of them has had, each its own."""
+    config = small(rollouts={"threads": 2, "positions_per_update": 400})
+    weights = newest(config)
+    played = []
+    for state in (None, [{"restarts": 0}], [{"restarts": 1}], [{"restarts": 0}]):
+        with contextlib.closing(ThreadRollouts(config)) as rollouts:
+            if state:
+                rollouts.restore(state)
+            rollouts.publish(weights, 0)
+            played.append(rollouts.collect().arrays()["actions"].tobytes())
+    assert played[1] == played[3] and len(set(played)) == 3
+
+
+def test_a_cluster_is_joined_by_as_many_actors_as_fit():
+    assert ActorsConfig(address="auto").workers == "auto"
+    assert ActorsConfig(address="auto", workers=3).workers == 3 and ActorsConfig().workers == 0
+    for wrong in ({"address": "auto"}, {"gpus_per_worker": 0.5}):
+        with pytest.raises(ValueError, match="is for Ray actors, and workers is 0"):
+            ActorsConfig.model_validate({"workers": 0, **wrong})
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "ray://head", "head:", ":6379", "head:port"])
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(TengenError, match="is no address of a Ray cluster; HOST:PORT"):
+        ray_cluster.probe(address)
+
+
 def test_nobody_listens_at_the_address(monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -124,6 +153,7 @@ def test_training_without_its_cluster_is_one_sentence(tmp_path, capsys):
     assert cli.main(["train", str(recipe), "--run", str(tmp_path / "run")]) == 1
     sentence = capsys.readouterr().err.splitlines()[-1]
     assert sentence.startswith("tengen: error: rollouts.address: no Ray cluster answers at 127.0.0.1:1")
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_cluster_token_is_for_this_user_alone(tmp_path, monkeypatch):

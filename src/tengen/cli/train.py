@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
     config = _settled(load_config(args.config, KINDS, args.overrides))
     runner(config).check(config)
     check_start(config)
+    check_cluster(config)
     if args.run and (url := as_url(args.run)):
         return _begin_at(url, config)
     path = Path(args.run) if args.run else free_run_path(find_config(args.config).stem)
@@ -136,6 +137,15 @@ def _resume(path: Path, overrides: list[str], remote: "RemoteRun | None" = None)
             if directory.latest_checkpoint() == taken_up:  # which does not fit them, or they failed at once
                 atomic_write_text(file, text)
             raise
+
+
+def check_cluster(config: Any) -> None:
+    """Whether somebody answers where the run is to find a cluster, before anything of the run is written."""
+    for part in ("rollouts", "learner"):
+        if address := getattr(getattr(config, part, None), "address", None):
+            from tengen.selfplay.ray_cluster import probe
+
+            probe(address)
 
 
 def check_start(config: Any) -> None:
