@@ -16,6 +16,7 @@ MODELS = Path(__file__).parents[1] / "models"
     [
         ("checkers", f"evolved:{MODELS}/blondie24?depth=4", "random", 8),
         ("checkers", f"evolved:{MODELS}/blondie24?depth=4", "mcts?sims=50", 12),
+        ("checkers", f"evolved:{MODELS}/evolved-checkers?depth=4", "minimax?depth=2&eval=material", 12),
         ("go9", f"mcts:{MODELS}/go9?sims=16", "random", 8),
         ("go9", f"mcts:{MODELS}/go9?sims=32", "mcts?sims=50", 8),
     ],
@@ -29,7 +30,7 @@ def test_a_shipped_player_wins_a_short_match(game_name: str, player: str, oppone
 
 def test_every_shipped_model_has_a_card_that_tells_how_to_make_it_again() -> None:
     folders = [path for path in MODELS.iterdir() if (path / "state.json").exists()]
-    assert len(folders) >= 4
+    assert len(folders) >= 5
     for folder in folders:
         card = (folder / "README.md").read_text()
         for part in ("Plays", "Network", "Training", "Make it again", "Licence"):
