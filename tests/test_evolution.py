@@ -289,7 +289,9 @@ def test_configurations_that_make_no_sense_are_refused(recipe: Path, override: s
         load_config(recipe, EvolutionConfig, override.split())
 
 
-@pytest.mark.parametrize("name", ["blondie1999", "blondie2001", "evolve-checkers", "evolve-go7", "evolve-connect4"])
+@pytest.mark.parametrize(
+    "name", ["blondie1999", "blondie2001", "evolve-checkers", "evolve-go7", "evolve-connect4"]
+)
 def test_shipped_recipes_load(name: str) -> None:
     config = load_config(name, EvolutionConfig)
     assert genome_size(config) > 1000
