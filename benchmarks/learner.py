@@ -2,7 +2,7 @@
 
 Both train the same network, with policy and value heads, on the same batch: ours as `tengen train` does (bf16
 where the processor has it, channels last, fused optimizer; `--compile`), the other as PyTorch's tutorials
-write it. Positions are made anew from moves for each batch, as in training: features, symmetries and all.
+write it. The feed is apart from that: positions made from recorded moves, features, symmetries and all.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def feed_rate(batches: Any, seconds: float) -> float:
     """Positions a second that one core makes out of recorded moves, with nobody to learn from them."""
     number, began = 0, time.perf_counter()
     while time.perf_counter() - began < seconds:
-        batches._make(number)
+        batches.make(number)
         number += 1
     return float(number * batches.batch_size / (time.perf_counter() - began))
 

@@ -78,15 +78,16 @@ class EpochBatches:
         ahead, self._ahead = self._ahead, None
         made = ahead[1].result() if ahead is not None and ahead[0] == number else None
         if made is None:
-            made = self._thread.submit(self._make, number).result()
-        self._ahead = number + 1, self._thread.submit(self._make, number + 1)
+            made = self._thread.submit(self.make, number).result()
+        self._ahead = number + 1, self._thread.submit(self.make, number + 1)
         return made
 
     def close(self) -> None:
         """Let the thread go."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _make(self, number: int) -> Batch:
+    def make(self, number: int) -> Batch:
+        """The batch, made now and by the caller; as `batch` gives it."""
         epoch, index = divmod(number, self.batches)
         if epoch != self._epoch:
             self._epoch = epoch

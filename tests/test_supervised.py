@@ -76,7 +76,7 @@ def test_an_epoch_draws_every_position_once_and_the_next_in_another_order(data: 
     batches = EpochBatches(part, GO5, 32, seed=1, symmetries=False)
     seen = []
     for number in range(2 * batches.batches):
-        batches._make(number)
+        batches.make(number)
         index = number % batches.batches
         seen.append(batches._order[index * 32 : (index + 1) * 32])
     batches.close()

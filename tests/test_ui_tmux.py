@@ -8,8 +8,13 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+
+from tengen.ui.screens import app
 
 PATIENCE_S = 120.0
 
@@ -115,3 +120,13 @@ def test_a_window_too_small_for_nineteen_lines_says_what_it_needs(terminal) -> N
     screen.shows("go19 needs a window of")
     screen.keys("Q")
     screen.shows("ended with 0")
+
+
+def test_a_program_whose_terminal_is_gone_does_not_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual may wait for ever until the terminal has taken what was drawn last."""
+    left: Queue[int] = Queue()
+    monkeypatch.setattr(app, "GRACE_S", 0.01)
+    monkeypatch.setattr(os, "_exit", left.put)
+    stuck: Any = SimpleNamespace(exit=lambda code: None)
+    app.TengenApp._end(stuck, 129)
+    assert left.get(timeout=60) == 129

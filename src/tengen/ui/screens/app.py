@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from tengen.ui.model.session import Session
 from tengen.ui.screens.game import Deliver, GameScreen
 from tengen.ui.thinking.courtesy import COURTESY
 from tengen.ui.thinking.table import Table
+
+GRACE_S = 5.0  # to leave in order once the terminal is gone
 
 
 class TengenApp(App[int]):
@@ -65,9 +68,16 @@ class TengenApp(App[int]):
         """Show the board."""
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
             for number in (signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(number, self.exit, 128 + number)
+                asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
         self._game = GameScreen(self.table, self.keys, letters=self.letters)
         self.push_screen(self._game)
+
+    def _end(self, code: int) -> None:
+        """Leave, even where the terminal is gone and Textual waits for it for ever; moves are saved."""
+        late = threading.Timer(GRACE_S, os._exit, (code,))
+        late.daemon = True
+        late.start()
+        self.exit(code)
 
     def _deliver(self, job: Any) -> None:
         """Bring a job from any thread into this one; what comes when all is over is dropped."""
