@@ -2,12 +2,14 @@
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 
 import numpy as np
 
 from tengen.envs.game import Game, States
+
+SETTLED = 0.2  # share of a run before its memory counts
 
 
 def whole(low: int, high: int = 1_000_000) -> Callable[[str], int]:
@@ -68,3 +70,10 @@ def spread_out(game: Game, count: int, plies: int = 30, seed: int = 0) -> States
         kept = ~part["terminal"]
         states[moving[kept]] = part[kept]
     return states
+
+
+def settled_and_last(samples: Sequence[float]) -> tuple[float, float]:
+    """Of measurements over a run: the median of a tenth of it once it has settled, and of the last tenth."""
+    found = samples[int(SETTLED * len(samples)) :]
+    share = max(1, len(found) // 10)
+    return float(np.median(found[:share])), float(np.median(found[-share:]))

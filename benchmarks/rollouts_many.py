@@ -8,12 +8,12 @@ import argparse
 import contextlib
 import pickle
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tengen.benchmarks.measuring import span, whole
+from tengen.benchmarks.measuring import settled_and_last, span, whole
 from tengen.benchmarks.rollouts import cpu_seconds
 from tengen.selfplay.games import Games
 from tengen.selfplay.ray_rollouts import RayRollouts
@@ -21,6 +21,7 @@ from tengen.selfplay.timed import timed
 
 RECORDED = 0.98  # of the plies
 MEGABYTE = 1e6
+MEASURE_EVERY = 5  # updates
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,9 +74,10 @@ def run(args: argparse.Namespace) -> dict[str, float]:
         for _ in range(5):
             replay.add(rollouts.collect())
         rollouts.stats()
+        staleness: list[float] = []
         this = psutil.Process()
-        memory, cpu = [this.memory_info().rss], cpu_seconds()
-        ray_before, store_before = ray_bytes(), store_bytes(rollouts)
+        memory: list[tuple[float, float, float]] = []
+        cpu = cpu_seconds()
         began, count, version = time.perf_counter(), 0, 2
         while (elapsed := time.perf_counter() - began) < args.seconds:
             games = rollouts.collect()
@@ -83,10 +85,10 @@ def run(args: argparse.Namespace) -> dict[str, float]:
             count += len(games)
             rollouts.publish(weights, version)
             version += 1
-            memory.append(this.memory_info().rss)
-        ray_after, store_after = ray_bytes(), store_bytes(rollouts)
+            staleness.append(rollouts.stats().get("staleness", 0.0))
+            if version % MEASURE_EVERY == 0 or not memory:
+                memory.append((this.memory_info().rss, ray_bytes(), store_bytes(rollouts)))
         spent = {kind: seconds - cpu.get(kind, 0.0) for kind, seconds in cpu_seconds().items()}
-        stats = rollouts.stats()
         answers = count / per_answer(config.rollouts.model_dump())
     finally:
         rollouts.close()
@@ -96,18 +98,20 @@ def run(args: argparse.Namespace) -> dict[str, float]:
         "ray_core": spent["ray"] / elapsed,
         "actors_core": spent["actors"] / elapsed,
         "driver_ms_per_answer": 1e3 * spent["driver"] / max(1.0, answers),
-        "staleness": stats.get("staleness", 0.0),
+        "staleness": sum(staleness) / len(staleness),
         "broadcast_s": min(broadcasts),
         "start_s": start_s,
-        "bytes_before": float(memory[0]),
-        "bytes_after": float(memory[-1]),
-        "bytes_most": float(max(memory)),
-        "ray_bytes_before": ray_before,
-        "ray_bytes_after": ray_after,
-        "store_bytes_before": store_before,
-        "store_bytes_after": store_after,
+        **grown("bytes", [row[0] for row in memory]),
+        **grown("ray_bytes", [row[1] for row in memory]),
+        "store_bytes": memory[-1][2],
         "bytes_per_game": len(pickle.dumps(random_games(game, 100, args.plies, 0), protocol=5)) / 100,
     }
+
+
+def grown(name: str, samples: Sequence[float]) -> dict[str, float]:
+    """Figures of memory: once it has settled, in the end, and the second over the first."""
+    settled, last = settled_and_last(samples)
+    return {f"{name}_settled": settled, f"{name}_after": last, f"{name}_growth": last / settled}
 
 
 def ray_bytes() -> float:

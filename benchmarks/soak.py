@@ -18,13 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tengen.benchmarks.machines import MachinesHere, cluster_here
-from tengen.benchmarks.measuring import span, whole
+from tengen.benchmarks.measuring import settled_and_last, span, whole
 from tengen.benchmarks.recovery import CHECKS
 from tengen.errors import TengenError
 
 BINS = 10  # of a learning curve
 GAMES = 400  # between two networks in the end
-SETTLED = 0.2  # share of a run before its memory counts
 MEASURE_S = 1.0
 
 
@@ -180,10 +179,8 @@ class Beside:
         self._thread.join()
 
     def memory(self) -> tuple[float, float]:
-        """Of this process and Ray's without actors: a tenth of the run once it has settled, and the last."""
-        found = self._bytes[int(SETTLED * len(self._bytes)) :]
-        share = max(1, len(found) // 10)
-        return float(np.median(found[:share])), float(np.median(found[-share:]))
+        """Of this process and Ray's without actors, once the run has settled, and in the end."""
+        return settled_and_last(self._bytes)
 
     def _work(self) -> None:
         import psutil

@@ -4,6 +4,7 @@ import copy
 import logging
 import os
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,6 +63,7 @@ class NetworkEvaluator:
         self.spec = network.spec
         self.config = network.config
         self.version = version
+        self.busy_s = 0.0  # seconds in forward passes; on a GPU nothing is counted
         self.device = choose_device(device)
         self.dtype = choose_precision(precision, self.device)
         self.threads = threads
@@ -100,9 +102,12 @@ class NetworkEvaluator:
         with self._lock:
             if self._graphs is not None:
                 return self._graphs.submit(obs, size)
+            started = time.perf_counter()
             with intra_op_threads(self.threads), torch.inference_mode():
                 policy, value = self._forward(_padded(obs, size))
-                return Done((policy[:batch].numpy(), value[:batch].numpy()))
+                answer = Done((policy[:batch].numpy(), value[:batch].numpy()))
+            self.busy_s += time.perf_counter() - started
+            return answer
 
     def outlook(self, obs: NDArray[np.float32]) -> Evaluation | None:
         """Ownership [B, H * W] in [-1, 1] and score in points [B], the mover's; None without such heads.

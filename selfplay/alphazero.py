@@ -22,6 +22,7 @@ from tengen.rundir import RunDir
 from tengen.selfplay.clock import RunClock
 from tengen.selfplay.compiling import pays
 from tengen.selfplay.config import TrainConfig
+from tengen.selfplay.diagnostics import HeldOutGames, distinct_openings
 from tengen.selfplay.learner import Learner
 from tengen.selfplay.make_learner import make_learner
 from tengen.selfplay.opponents import Opponents, Season
@@ -67,6 +68,7 @@ def train(
         symmetries=config.learner.symmetries,
     )
     rng = np.random.default_rng(config.seed)
+    held_out = HeldOutGames(game, config.replay.held_out, config.learner.value_from_search)
     rate_every = config.evaluation.every_minutes if judge is not None else math.inf
     clock = RunClock(config.stop, rate_every, config.checkpoint.every_minutes)
     saved = Saved(config, learner, replay, rng, clock)
@@ -86,10 +88,13 @@ def train(
                 season.draw_if_due(clock.update, rollouts)
                 with saving(lambda: save(saved, run, rollouts), lambda: replay.add(rollouts.received())):
                     games = rollouts.collect()
-                    replay.add(games)
-                    losses = learn(learner, replay, clock, games.positions, rng)
+                    learnt = held_out.split(games)
+                    replay.add(learnt)
+                    losses = learn(learner, replay, clock, learnt.positions, rng)
                 clock.count(len(games))
                 metrics = {**clock.stats(), **losses, **replay.stats(), **rollouts.stats()}
+                metrics |= {"games": clock.collected, "distinct_openings": distinct_openings(games)}
+                metrics |= held_out.test(learner)
                 progress.update(clock.done, note(metrics))
                 due = clock.due()
                 if due.save:

@@ -1,6 +1,6 @@
 """How many actors there is room for, and what is lacking."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -22,12 +22,28 @@ class Wants(Protocol):
     def gpus_per_worker(self) -> float: ...
 
 
-def room(wants: Wants, has: Mapping[str, float]) -> int:
-    """Actors that fit into a cluster's resources; 1 at least."""
+def room(
+    wants: Wants, has: Mapping[str, float], machines: Iterable[Mapping[str, float]] | None = None
+) -> int:
+    """Actors that fit into what a cluster has in all, whole ones on each of its machines; 1 at least."""
+    fits = _fits(wants, has)
+    if machines is not None:
+        fits = min(fits, sum(_fits(wants, machine) for machine in machines))
+    return max(1, fits)
+
+
+def _fits(wants: Wants, has: Mapping[str, float]) -> int:
     fits = has.get("CPU", 0.0) / max(wants.cpus_per_worker, LEAST_CPUS)
     if wants.gpus_per_worker:
         fits = min(fits, has.get("GPU", 0.0) / wants.gpus_per_worker)
-    return max(1, int(fits + 1e-6))
+    return int(fits + 1e-6)
+
+
+def machines_of_cluster() -> list[Mapping[str, float]]:
+    """What each machine has of the cluster that this process is in."""
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def cpus_here(wants: Wants) -> float:
@@ -64,14 +80,15 @@ def settled(config: C) -> C:
     if rollouts is None or getattr(rollouts, "workers", 0) != AUTO:
         return config
     has: Mapping[str, float] = {"CPU": usable_cores(), "GPU": _gpus()}
+    machines = [has]
     if rollouts.address:
         import ray
 
         from tengen.selfplay.ray_cluster import connect
 
         connect(rollouts.address, 0)
-        has = ray.cluster_resources()
-    found = rollouts.model_copy(update={"workers": room(rollouts, has)})
+        has, machines = ray.cluster_resources(), machines_of_cluster()
+    found = rollouts.model_copy(update={"workers": room(rollouts, has, machines)})
     return config.model_copy(update={"rollouts": found})
 
 

@@ -68,6 +68,8 @@ class ReplayConfig(ConfigModel):
     max_positions: Count = 2_000_000
     min_positions: Count = 4096
     """Learning starts when there are so many."""
+    held_out: Annotated[float, Field(ge=0, le=0.5)] = 0.01
+    """Share of the games that are not learnt from; the log tells how well the network foretells them."""
 
 
 class DevicesConfig(ConfigModel):

@@ -66,7 +66,7 @@ class Learner:
             groups.append({"params": matrices, "weight_decay": config.weight_decay, "factor": factor})
             groups.append({"params": vectors, "weight_decay": 0.0, "factor": factor})
         self.optimizer: torch.optim.Optimizer
-        self._threads = config.threads or usable_cores()
+        self.threads = config.threads or usable_cores()
         if config.optimizer == "adamw":
             self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
         else:
@@ -91,7 +91,7 @@ class Learner:
 
         Raises TengenError, and makes no step, when the loss is no number any more.
         """
-        with intra_op_threads(self._threads), flushed_denormals():
+        with intra_op_threads(self.threads), flushed_denormals():
             if self.steps or self._forward is self.network:
                 return self._step(batch, progress)
             try:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from tengen.errors import MachineError, TengenError
 from tengen.selfplay.actors_config import AUTO
-from tengen.selfplay.capacity import cpus_here, lacking, room
+from tengen.selfplay.capacity import cpus_here, lacking, machines_of_cluster, room
 from tengen.selfplay.pulse import GROUP, Pulse
 from tengen.selfplay.ray_cluster import connect, disconnect, first_line
 from tengen.selfplay.ray_health import LOOK_S as HEALTH_S
@@ -84,7 +84,7 @@ class ActorPool:
         self._health = Health(ray)
         self._pulse = Pulse(ray)
         self._follows = follows and config.workers == AUTO
-        self.count = room(config, self._resources()) if config.workers == AUTO else int(config.workers)
+        self.count = self._room() if config.workers == AUTO else int(config.workers)
         self.restarts = 0  # of actors, over the whole run
         self.rejected = 0  # answers, since they were last reported
         self.actors: dict[int, Any] = {}
@@ -132,6 +132,9 @@ class ActorPool:
         if not self.config.address and self.config.workers == AUTO:
             has["CPU"] = min(has.get("CPU", 0.0), cpus_here(self.config))  # the judge may have asked for more
         return has
+
+    def _room(self) -> int:
+        return room(self.config, self._resources(), machines_of_cluster())
 
     def _start(self, index: int) -> Any:
         self._answered.discard(index)
@@ -255,7 +258,7 @@ class ActorPool:
 
     def _follow(self) -> None:
         """More actors where there is room, fewer where machines have left."""
-        fits = room(self.config, self._resources())
+        fits = self._room()
         for index in sorted(set(self.actors) - self._answered, reverse=True):
             if len(self.actors) > fits:  # it lost its place, and there is none for it
                 self._let_go(index)

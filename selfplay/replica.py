@@ -68,7 +68,7 @@ class Replica(Learner):
         """
         world = dist.get_world_size()
         self._masked_share = world * max(1.0, float(part.is_scored.sum())) / max(1.0, scored)
-        with intra_op_threads(self._threads), flushed_denormals(), self._on_device():
+        with intra_op_threads(self.threads), flushed_denormals(), self._on_device():
             return self._step(part, progress)
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:

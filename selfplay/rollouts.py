@@ -87,8 +87,10 @@ class Player:
         self.worker.oppose(self._opponent)
 
     def collect(self, positions: int) -> tuple[Games, dict[str, float]]:
-        """See `SelfPlayWorker.collect`."""
-        return self.worker.collect(positions)
+        """See `SelfPlayWorker.collect`; with `network_s`, the seconds of it in the network on a CPU."""
+        before = self.evaluator.busy_s
+        games, counts = self.worker.collect(positions)
+        return games, {**counts, "network_s": self.evaluator.busy_s - before}
 
 
 class Team:
@@ -130,37 +132,37 @@ class Rates:
     def __init__(self) -> None:
         self._since = time.perf_counter()
         self._sums: dict[str, float] = {}
-        self._games: list[Games] = []
+        self._games = 0
 
     def add(self, games: Games, counts: Mapping[str, float], version: int) -> None:
         """Count one worker's answer; `version` is the one that is newest now."""
         for name, value in counts.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
-        if len(games):
-            self._games.append(games)
-            self._sums["staleness"] = self._sums.get("staleness", 0.0) + float(
-                (version - games.versions).sum()
-            )
+        self._games += len(games)
+        for name, values in (
+            ("plies", games.lengths),
+            ("first_player_score", (games.results + 1) / 2),
+            ("draws", games.results == 0),
+            ("ended_by_rules", games.is_scored),
+            ("staleness", version - games.versions),
+        ):
+            self._sums[name] = self._sums.get(name, 0.0) + float(values.sum())
 
     def take(self, idle: float = 0.0) -> dict[str, float]:
         """Rates since the last call (less `idle` seconds in which nobody was asked to play)."""
         seconds = max(1e-9, time.perf_counter() - self._since - idle)
-        sums, parts = self._sums, self._games
+        sums, games = self._sums, self._games
         self.__init__()  # type: ignore[misc]
         stats = {
+            "evaluations": sums.get("evaluations", 0.0),
             "evaluations_per_s": sums.get("evaluations", 0.0) / seconds,
             "positions_per_s": sums.get("recorded", 0.0) / seconds,
         }
-        if parts:
-            games = Games.concatenate(parts)
-            stats |= {
-                "games_per_s": len(games) / seconds,
-                "plies": float(games.lengths.mean()),
-                "first_player_score": float((games.results + 1).mean() / 2),
-                "draws": float((games.results == 0).mean()),
-                "ended_by_rules": float(games.is_scored.mean()),
-                "staleness": sums["staleness"] / len(games),
-            }
+        if games:
+            means = ("plies", "first_player_score", "draws", "ended_by_rules", "staleness")
+            stats |= {"games_per_s": games / seconds, **{name: sums[name] / games for name in means}}
+        if network_s := sums.get("network_s"):  # search speed over the network's own
+            stats["network_share"] = network_s / max(1e-9, sums["seconds"])
         if hopeless := sums.get("hopeless"):  # games played on to see how good resignation's judgement is
             stats["false_resignations"] = sums["false_resignations"] / hopeless
         if met := sums.get("league_games"):

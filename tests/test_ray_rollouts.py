@@ -236,6 +236,9 @@ class FakeRay:
     def cluster_resources(self) -> dict[str, float]:
         return self.resources
 
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"Alive": True, "Resources": self.resources}]
+
     def put(self, value: Any) -> Any:
         return value
 
@@ -346,6 +349,9 @@ def test_how_many_actors_fit_and_what_is_lacking():
     assert room(wants, {"CPU": 64, "GPU": 4}) == 16
     assert room(wants, {"CPU": 9, "GPU": 4}) == 4
     assert room(wants, {}) == 1
+    pieces = [{"CPU": 3}, {"CPU": 5, "GPU": 0.5}, {"CPU": 8, "GPU": 4}]
+    assert room(wants, {"CPU": 16, "GPU": 4.5}, pieces) == 0 + 2 + 4
+    assert room(wants, {"CPU": 6, "GPU": 4.5}, pieces) == 3  # the rest is the learner's
     assert room(ActorsConfig(cpus_per_worker=0.1), {"CPU": 0.3}) == 3
     assert lacking(wants, 4, {"CPU": 8, "GPU": 1}) == ""
     assert (
