@@ -31,4 +31,5 @@ BENCHES = {
     "evolution": "tengen.benchmarks.evolution:run",
     "population": "tengen.benchmarks.population:run",
     "evolved": "tengen.benchmarks.evolved:run",
+    "recipe": "tengen.benchmarks.recipe:run",
 }

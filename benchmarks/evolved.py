@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tengen.benchmarks.evolved_tables import Cell, cell_of, tables
+from tengen.benchmarks.match_tables import Cell, cell_of, match_table, rating_table
+from tengen.benchmarks.matches import play
 from tengen.benchmarks.measuring import span, whole
 from tengen.errors import TengenError
 
@@ -62,7 +63,11 @@ def run(args: argparse.Namespace) -> dict[str, float]:
         measured = Measured(args, store, lambda: interrupt.stop_requested)
         cells = measured.cells()
         field, curve = measured.field(), measured.curve()
-    text = tables(cells, field, curve)
+    parts = [match_table(cells, "champion")]
+    for title, found in (("The field", field), ("Its generations", curve)):
+        if found is not None:
+            parts.append(f"{title}:\n\n{rating_table(found)}")
+    text = "\n\n".join(parts)
     print(text)
     if args.out:
         atomic_write_bytes(Path(args.out), (text + "\n").encode())
@@ -138,25 +143,15 @@ class Measured:
         return self._played(sections, self.args.field_games).tally.ratings()
 
     def _played(self, players: Sequence[object], games: int, concurrency: int = 0) -> "Tournament":
-        from tengen.league.live import Live
-        from tengen.league.tournament import Tournament
-        from tengen.league.tournament_config import TournamentConfig
-
-        config = TournamentConfig.model_validate(
-            {
-                "game": "checkers",
-                "players": players,
-                "games": games,
-                "openings": {"kind": "ballots"},
-                "concurrency": concurrency,
-                "parallel": 8,
-            }
-        )
-        tournament = Tournament(config, self.store)
-        with Live() as live:
-            if not tournament.play(self.stop, live.show):
-                raise KeyboardInterrupt
-        return tournament
+        settings = {
+            "game": "checkers",
+            "players": players,
+            "games": games,
+            "openings": {"kind": "ballots"},
+            "concurrency": concurrency,
+            "parallel": 8,
+        }
+        return play(settings, self.store, self.stop)
 
 
 def snapshots(run: Path) -> dict[int, Path]:

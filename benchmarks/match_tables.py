@@ -1,4 +1,4 @@
-"""The tables of `tengen bench evolved`, in Markdown."""
+"""Tables of matches and ratings in Markdown, as the benchmarks of trained players print them."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -49,8 +49,8 @@ def cell_of(first: str, second: str, match: "Match") -> Cell:
     return Cell(first, second, wins, draws, losses, len(match.repeated))
 
 
-def tables(cells: list[Cell], field: "RatingList | None", curve: "RatingList | None") -> str:
-    """All of it: every cell, the lost ones too, and the rating lists."""
+def match_table(cells: list[Cell], subject: str) -> str:
+    """Every match, the lost ones too."""
     rows = [
         [
             f"`{cell.first}`",
@@ -62,18 +62,16 @@ def tables(cells: list[Cell], field: "RatingList | None", curve: "RatingList | N
         ]
         for cell in cells
     ]
-    heads = ["champion", "opponent", "won/drawn/lost", "score", "95 % interval", ""]
-    parts = [_table(heads, rows)]
-    for title, found in (("The field", field), ("Its generations", curve)):
-        if found is not None:
-            parts.append(f"{title}:\n\n" + _table(["player", "Elo", "+-", "games", "score"], _rated(found)))
-    return "\n\n".join(parts)
+    return markdown([subject, "opponent", "won/drawn/lost", "score", "95 % interval", ""], rows)
 
 
-def _rated(found: "RatingList") -> list[list[str]]:
-    return [[r.name, f"{r.elo:.0f}", f"{r.error:.0f}", str(r.games), f"{r.score:.1%}"] for r in found.ratings]
+def rating_table(found: "RatingList") -> str:
+    """A rating list."""
+    rows = [[r.name, f"{r.elo:.0f}", f"{r.error:.0f}", str(r.games), f"{r.score:.1%}"] for r in found.ratings]
+    return markdown(["player", "Elo", "+-", "games", "score"], rows)
 
 
-def _table(heads: list[str], rows: list[list[str]]) -> str:
+def markdown(heads: list[str], rows: list[list[str]]) -> str:
+    """A table."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,24 @@
+"""Matches that a benchmark plays: tournaments in a store, shown as they go."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tengen.league.store import Store
+    from tengen.league.tournament import Tournament
+
+
+def play(settings: Mapping[str, object], store: "Store", stop: Callable[[], bool]) -> "Tournament":
+    """A whole tournament of these settings; games that the store has already are not played again.
+
+    Raises KeyboardInterrupt once `stop` says True, TengenError for settings that are wrong.
+    """
+    from tengen.league.live import Live
+    from tengen.league.tournament import Tournament
+    from tengen.league.tournament_config import TournamentConfig
+
+    tournament = Tournament(TournamentConfig.model_validate(settings), store)
+    with Live() as live:
+        if not tournament.play(stop, live.show):
+            raise KeyboardInterrupt
+    return tournament
