@@ -220,7 +220,13 @@ class Client:
 def client(monkeypatch):
     """The client that the commands talk to, of a service that asks for a token."""
     made = Client("")
-    stand_in = SimpleNamespace(JobSubmissionClient=lambda address: made)
+
+    def connected(address: str) -> Client:
+        assert not {"RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"} & os.environ.keys()  # they would win over it
+        return made
+
+    monkeypatch.setenv("RAY_ADDRESS", "http://elsewhere:8265")
+    stand_in = SimpleNamespace(JobSubmissionClient=connected)
     monkeypatch.setitem(sys.modules, "ray.job_submission", stand_in)
     monkeypatch.setattr(jobs, "check", lambda address, allow_open: not allow_open)
     monkeypatch.setattr(jobs, "ensure_token", lambda: None)

@@ -85,17 +85,19 @@ def test_a_learner_that_is_killed_takes_all_along_and_goes_on_from_its_checkpoin
 
 
 @pytest.mark.parametrize(
-    ("killed", "sentence"),
+    ("killed", "devices", "sentence"),
     [
-        ("raylet/raylet", "this machine is no part of the Ray cluster any more"),
-        ("gcs/gcs_server", "the head of the Ray cluster at .* does not answer any more"),
+        ("raylet/raylet", 1, "this machine is no part of the Ray cluster any more"),
+        ("raylet/raylet", 2, "this machine is no part of the Ray cluster any more"),
+        ("gcs/gcs_server", 1, "the head of the Ray cluster at .* does not answer any more"),
     ],
 )
-def test_training_that_loses_its_ray_is_saved_and_says_so(recipe, tmp_path, killed, sentence):
+def test_training_that_loses_its_ray_is_saved_and_says_so(recipe, tmp_path, killed, devices, sentence):
     import re
 
     run = tmp_path / "run"
-    process = impatient(recipe, "--run", str(run), "rollouts.workers=1", MANY)
+    several = f"learner.devices={devices}"
+    process = impatient(recipe, "--run", str(run), "rollouts.workers=1", several, MANY)
     rows_after(process, run, 3)
     child(process, killed).kill()
     _, err = process.communicate(timeout=120)

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import logging
+import os
 import re
 import shutil
 import tempfile
@@ -21,6 +22,7 @@ from tengen.selfplay.ray_cluster import ensure_token, first_line
 PATIENCE_S = 10.0
 SAVING_S = 120  # that a job has to save itself when it is stopped, before it is killed
 RECIPE = "recipe.yaml"
+OVERRIDING = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")  # by which Ray's client would go to another cluster
 UNNEEDED = ("__pycache__", "*.pyc")
 WHY = (
     "whoever reaches its port can run any program on the cluster's machines (CVE-2023-48022: Ray's job "
@@ -74,6 +76,16 @@ def _is_address(address: str) -> bool:
         return False
 
 
+@contextlib.contextmanager
+def _without(*variables: str) -> Iterator[None]:
+    """Environment variables are not there inside."""
+    hidden = {name: os.environ.pop(name) for name in variables if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
 class Jobs:
     """The jobs of a cluster."""
 
@@ -91,7 +103,7 @@ class Jobs:
         self.address = address
         # It tells of every file that it sends.
         logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.WARNING)
-        with self._explained():
+        with self._explained(), _without(*OVERRIDING):
             try:
                 self._client = JobSubmissionClient(address)
             except ImportError as error:
