@@ -7,6 +7,15 @@ GROUP = "pulse"  # of an actor's methods: `ready` is answered in a thread of its
 SILENT_LOOKS = 6  # in a row in which an actor answered nothing, before it is given up
 
 
+def with_pulse(ray: Any, actor_class: type) -> Any:
+    """The class as one of Ray's actors whose `ready` has a thread of its own.
+
+    Told in the class, and not with each call, since Ray's client takes it in no other way.
+    """
+    ray.method(concurrency_group=GROUP)(actor_class.ready)  # type: ignore[attr-defined]
+    return ray.remote(concurrency_groups={GROUP: 1})(actor_class)
+
+
 class Pulse:
     """Finds actors whose process answers nothing any more.
 
@@ -60,7 +69,7 @@ class Pulse:
         return [index for index, looks in self._silent.items() if looks > SILENT_LOOKS]
 
     def _ask(self, index: int, actor: Any) -> None:
-        self._calls[index] = actor.ready.options(concurrency_group=GROUP).remote()
+        self._calls[index] = actor.ready.remote()
 
     def _take(self, index: int, call: Any) -> None:
         del self._calls[index]

@@ -71,6 +71,9 @@ def _reason(error: BaseException) -> str:
             "it does not talk to us; is the token the same on both machines? Copy ~/.ray/auth_token of the "
             "one that the cluster was started on"
         )
+    if "nitialization failure from server" in said:  # what Ray's client hands on from there
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        return f"its server says: {lines[-1]}; is it just starting, or out of memory? Try again"
     return first_line(error)
 
 

@@ -3,13 +3,13 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from tengen.errors import MachineError, TengenError
 from tengen.selfplay.actors_config import AUTO
 from tengen.selfplay.capacity import cpus_here, lacking, machines_of_cluster, room
-from tengen.selfplay.pulse import GROUP, Pulse
+from tengen.selfplay.pulse import Pulse, with_pulse
 from tengen.selfplay.ray_cluster import connect, disconnect, first_line
 from tengen.selfplay.ray_health import LOOK_S as HEALTH_S
 from tengen.selfplay.ray_health import Health
@@ -81,7 +81,7 @@ class ActorPool:
         if self._owns_cluster:
             connect(config.address, cpus_here(config))
         self._is_here = not config.address  # nobody will add machines to it
-        self._health = Health(ray)
+        self._health = Health(ray, config.address)
         self._pulse = Pulse(ray)
         self._follows = follows and config.workers == AUTO
         self.count = self._room() if config.workers == AUTO else int(config.workers)
@@ -102,7 +102,8 @@ class ActorPool:
         """Put a value where all actors can fetch it once a machine; its reference. Raises MachineError."""
         self._health.check()
         try:
-            return self._ray.put(value)
+            with in_reach():
+                return self._ray.put(value)
         except self._ray.exceptions.RayError as error:
             raise MachineError(
                 f"Ray's object store does not take more ({first_line(error)}); give its machine more of "
@@ -138,7 +139,7 @@ class ActorPool:
 
     def _start(self, index: int) -> Any:
         self._answered.discard(index)
-        actor_class = self._ray.remote(concurrency_groups={GROUP: 1})(self._class).options(
+        actor_class = with_pulse(self._ray, self._class).options(
             num_cpus=self.config.cpus_per_worker,
             num_gpus=self.config.gpus_per_worker,
             scheduling_strategy="SPREAD" if self.config.placement == "spread" else "DEFAULT",
@@ -161,24 +162,26 @@ class ActorPool:
 
     def feed(self) -> None:
         """Keep every actor's queue at `in_flight` calls. Raises MachineError where the cluster has gone."""
-        for index in self.idle():
-            self._health.check()  # a learner's step may lie between this and the last one
-            self.calls[self._ask(self.actors[index], index)] = index
+        with in_reach():
+            for index in self.idle():
+                self._health.check()  # a learner's step may lie between this and the last one
+                self.calls[self._ask(self.actors[index], index)] = index
 
     def next_answer(self) -> Any:
         """What the call answers that is first; None where there is none, but somebody could be asked.
 
         An actor that died, or whose answer is no good, is replaced. Raises MachineError if that is no help.
         """
-        self._look()
-        if not self.calls:
-            time.sleep(0.2)  # all rest
-            return None
-        while not (ready := self._ray.wait(list(self.calls), num_returns=1, timeout=self._patience())[0]):
+        with in_reach():
             self._look()
-            if self.idle():
+            if not self.calls:
+                time.sleep(0.2)  # all rest
                 return None
-        return self._fetch(ready[0], self.calls.pop(ready[0]))
+            while not (ready := self._ray.wait(list(self.calls), num_returns=1, timeout=self._patience())[0]):
+                self._look()
+                if self.idle():
+                    return None
+            return self._fetch(ready[0], self.calls.pop(ready[0]))
 
     def _patience(self) -> float:
         """Seconds until something is to be done: a look, or somebody has rested."""
@@ -320,6 +323,18 @@ class ActorPool:
             self._let_go(index)
         if self._owns_cluster:
             disconnect()
+
+
+@contextlib.contextmanager
+def in_reach() -> Iterator[None]:
+    """Turn the end of a connection, as Ray's client tells it, into a MachineError."""
+    try:
+        yield
+    except ConnectionError as error:
+        raise MachineError(
+            f"the connection to the Ray cluster has ended ({first_line(error)}); start the cluster again, "
+            "and go on with --resume"
+        ) from error
 
 
 def fault_of(error: Exception, who: str) -> TengenError:

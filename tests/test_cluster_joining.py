@@ -145,6 +145,54 @@ def test_a_network_that_is_cut_costs_the_machines_behind_it(wire):
     assert found["games"] > 0 and found["restarts"] >= 2
 
 
+CLIENT_RECIPE = """
+game: connect4
+seed: 1
+network: {blocks: 1, channels: 8, head_channels: 4, value_hidden: 8}
+search: {simulations: 4, considered: 4}
+rollouts: {games: 8, workers: 2, positions_per_update: 32}
+replay: {base: 500, min_positions: 32}
+learner: {batch_size: 32, threads: 1}
+evaluation: {every_minutes: 60, games: 2, simulations: 2, opponents: [random]}
+stop: {updates: 3}
+"""
+
+
+def test_training_from_outside_goes_through_rays_client_and_ends_with_a_sentence_when_that_ends(tmp_path):
+    (tmp_path / "recipe.yaml").write_text(CLIENT_RECIPE)
+    found = run(
+        """
+        import socket
+        os.chdir(sys.argv[1])
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        cluster = head(ray_client_server_port=port)
+        cluster.add_node(num_cpus=2)
+
+        def train(run, *more):
+            words = ["train", "recipe.yaml", "--run", run, f"rollouts.address=ray://127.0.0.1:{port}", *more]
+            return subprocess.Popen([sys.executable, "-m", "tengen", *words],
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+        whole = train("whole")
+        whole_err = whole.communicate(timeout=200)[1]
+        cut = train("cut", "stop.updates=100000")
+        log = "cut/metrics.jsonl"
+        has_learnt = lambda: os.path.exists(log) and len(open(log).readlines()) >= 3
+        within(200, lambda: has_learnt() or cut.poll() is not None, "three updates")
+        subprocess.run(["kill", "-9", str(cluster.head_node.all_processes["raylet"][0].process.pid)])
+        cut_err = cut.communicate(timeout=100)[1]
+        end(cluster, whole=whole.returncode, whole_err=whole_err, cut=cut.returncode, cut_err=cut_err,
+            saved=os.listdir("cut/checkpoints"))
+        """,
+        str(tmp_path),
+    )
+    assert found["whole"] == 0, found["whole_err"]
+    last = str(found["cut_err"]).splitlines()[-1]
+    assert found["cut"] == 1 and last.startswith("tengen: error: ") and "--resume" in last
+    assert found["saved"]
+
+
 def test_a_machine_without_tengen_is_named_with_the_remedy(tmp_path):
     shadow = tmp_path / "shadow"
     shadow.mkdir()

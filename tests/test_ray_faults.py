@@ -170,8 +170,7 @@ class Quiet:
         self.lost: set[int] = set()
 
     def actor(self, index: int) -> Any:
-        ready = SimpleNamespace(remote=lambda: (index, object()))
-        return SimpleNamespace(ready=SimpleNamespace(options=lambda concurrency_group: ready))
+        return SimpleNamespace(ready=SimpleNamespace(remote=lambda: (index, object())))
 
     def wait(self, calls: list[Any], num_returns: int, timeout: float) -> Any:
         return [call for call in calls if call[0] not in self.silent][:num_returns], []

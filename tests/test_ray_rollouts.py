@@ -224,7 +224,6 @@ class FakeRay:
                 return Call(lambda: player.collect(*arguments), is_work=True)
 
             ready = SimpleNamespace(remote=lambda: Call(lambda: None))
-            ready.options = lambda **_: ready
             return SimpleNamespace(collect=SimpleNamespace(remote=collect), ready=ready)
 
         def options(**given: Any) -> Any:
@@ -238,6 +237,9 @@ class FakeRay:
 
     def nodes(self) -> list[dict[str, Any]]:
         return [{"Alive": True, "Resources": self.resources}]
+
+    def method(self, **_: Any) -> Any:
+        return lambda method: method
 
     def put(self, value: Any) -> Any:
         return value
