@@ -68,7 +68,7 @@ def train(
         symmetries=config.learner.symmetries,
     )
     rng = np.random.default_rng(config.seed)
-    held_out = HeldOutGames(game, config.replay.held_out, config.learner.value_from_search)
+    held_out = HeldOutGames(game, config.replay, config.learner.value_from_search)
     rate_every = config.evaluation.every_minutes if judge is not None else math.inf
     clock = RunClock(config.stop, rate_every, config.checkpoint.every_minutes)
     saved = Saved(config, learner, replay, rng, clock)

@@ -52,6 +52,8 @@ class RolloutsConfig(ActorsConfig):
     """File of `tengen tablebase checkers`: a game of checkers ends, scored, once it knows the outcome."""
     opening_plies: Annotated[int, Field(ge=0)] = 9
     """Each game begins with 0 to so many moves sampled from the bare policy, not recorded, for variety."""
+    opening_temperature: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """Of that policy; above 1, moves that it thinks less of are played more often."""
     temperature: Annotated[float, Field(ge=0)] = 1.0
     """Of the visit distribution, in the first `temperature_plies` plies."""
     temperature_plies: Annotated[int, Field(ge=0)] = 0

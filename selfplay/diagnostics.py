@@ -13,7 +13,6 @@ from tengen.selfplay.games import Games
 from tengen.selfplay.learner import Learner
 from tengen.selfplay.replay import Batch, Replay
 
-POSITIONS = 20_000  # of held-out games that are kept, the newest
 BATCH = 512  # of them that the network is tried on between two updates
 BINS = 10
 OPENING_PLIES = 6
@@ -22,17 +21,18 @@ OPENING_PLIES = 6
 class HeldOutGames:
     """Every so many games are kept from the learner, and the acting network is tried on them.
 
-    They are the newest alone: what a network thinks of games that other networks played is no measure of it.
-    A resumed run gathers them anew.
+    They reach as far back as those that the learner draws from, so that losses compare. A resumed run gathers
+    them anew.
     """
 
-    def __init__(self, game: Game, share: float, value_from_search: float = 0.0) -> None:
-        """share: of all games; 0 keeps none."""
-        self.share = share
+    def __init__(self, game: Game, config: ReplayConfig, value_from_search: float = 0.0) -> None:
+        """config: the learner's replay; its `held_out` is the share of all games, 0 keeps none."""
+        self.share = config.held_out
         self._seen = 0
         self._rng = np.random.default_rng(0)  # of its own: what is tried changes nothing of the run
-        config = ReplayConfig(base=POSITIONS, growth=0.0, max_positions=POSITIONS, min_positions=1)
-        self._kept = Replay(game, config, value_from_search=value_from_search, symmetries=False)
+        base, most = (max(1, int(self.share * n)) for n in (config.base, config.max_positions))
+        window = config.model_copy(update={"base": base, "max_positions": most})
+        self._kept = Replay(game, window, value_from_search=value_from_search, symmetries=False)
 
     def split(self, games: Games) -> Games:
         """Keep some of the games; the others are to be learnt from."""

@@ -230,6 +230,7 @@ class SelfPlayWorker:
         with np.errstate(divide="ignore"):
             logits = np.log(weights)
         logits[warm[rows]] /= max(rollouts.temperature, 1e-6)
+        logits[opening[rows]] /= rollouts.opening_temperature
         chosen = actions.copy()
         chosen[rows] = (logits + self.rng.gumbel(size=logits.shape)).argmax(1)  # a sample of the softmax
         return chosen

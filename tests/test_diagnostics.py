@@ -9,7 +9,7 @@ import torch
 from tengen.envs.registry import make_game
 from tengen.networks.heads import PolicyValueNet
 from tengen.networks.spec import NetworkConfig, spec_for
-from tengen.selfplay.config import LearnerConfig
+from tengen.selfplay.config import LearnerConfig, ReplayConfig
 from tengen.selfplay.diagnostics import HeldOutGames, distinct_openings, measured
 from tengen.selfplay.games import Games
 from tengen.selfplay.learner import Learner
@@ -39,19 +39,31 @@ def played(moves: list[list[int]]) -> Games:
 
 
 def test_every_hundredth_game_is_kept_however_they_come():
-    held = HeldOutGames(make_game("connect4"), 0.01)
+    held = HeldOutGames(make_game("connect4"), ReplayConfig())
     left = [len(held.split(played([[0, 1, 0]] * n))) for n in (30, 60, 9, 1, 250, 50)]
     assert left == [30, 60, 9, 0, 248, 49]
-    assert len(HeldOutGames(make_game("connect4"), 0.0).split(played([[0]] * 500))) == 500
+    assert (
+        len(HeldOutGames(make_game("connect4"), ReplayConfig(held_out=0)).split(played([[0]] * 500))) == 500
+    )
+
+
+def test_games_are_kept_as_long_as_the_learner_keeps_its_own():
+    config = ReplayConfig(base=1000, growth=0.0, max_positions=1000, min_positions=1, held_out=0.1)
+    held = HeldOutGames(make_game("connect4"), config)
+    for first in (0, 1, 2, 3, 4, 5, 6):
+        held.split(played([[first] * 5] * 100))
+    assert held._kept.positions == 100
+    kept = {int(chunk.games.actions[0]) for chunk in held._kept.chunks}
+    assert kept == {5, 6}  # ten games of each
 
 
 def test_the_acting_network_is_tried_on_them_and_left_as_it_was():
     game = make_game("connect4")
     network = PolicyValueNet(NetworkConfig(blocks=1, channels=8), spec_for(game))
     learner = Learner(network, LearnerConfig(batch_size=8))
-    held = HeldOutGames(game, 1.0)
+    held = HeldOutGames(game, ReplayConfig(held_out=0.5))
     assert held.test(learner) == {}
-    assert len(held.split(played([[3, 3, 3, 3], [0, 1, 2, 3, 4]]))) == 0
+    assert len(held.split(played([[6, 6], [3, 3, 3, 3], [5, 5], [0, 1, 2, 3, 4]]))) == 2
     before = learner.weights()
     found = held.test(learner)
     assert found["held_policy_loss"] == pytest.approx(math.log(ACTIONS), abs=0.1)  # nothing is learnt yet

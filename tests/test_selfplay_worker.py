@@ -38,6 +38,18 @@ def test_every_game_can_be_played_again_by_the_rules(name):
             assert (games.ownership[number] == ownership[0]).all() and games.scores[number] == score[0]
 
 
+def test_a_temperature_above_one_has_openings_differ_more():
+    def favourite(temperature: float) -> float:
+        rollouts = {"opening_plies": 4, "opening_temperature": temperature}
+        games = played(small(rollouts=rollouts), positions=1500)
+        starts = [plies_of(games, number).start for number in range(len(games))]
+        opened = [games.actions[ply] for ply in starts if not games.is_recorded[ply]]
+        return np.bincount(opened, minlength=7).max() / len(opened)
+
+    assert favourite(0.05) > 0.9
+    assert favourite(100.0) < 0.5
+
+
 def test_policies_are_distributions_over_legal_moves():
     game = make_game("connect4")
     games = played(small(), positions=600)
