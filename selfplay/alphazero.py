@@ -15,13 +15,14 @@ import torch
 from tengen.console import Progress, number
 from tengen.envs import make_game
 from tengen.interrupt import GracefulInterrupt
+from tengen.machine import usable_cores
 from tengen.networks.hardware import choose_device
 from tengen.networks.spec import spec_for
 from tengen.networks.stack import make_network
 from tengen.rundir import RunDir
 from tengen.selfplay.clock import RunClock
 from tengen.selfplay.compiling import pays
-from tengen.selfplay.config import TrainConfig
+from tengen.selfplay.config import LearnerConfig, TrainConfig
 from tengen.selfplay.diagnostics import HeldOutGames, distinct_openings
 from tengen.selfplay.learner import Learner
 from tengen.selfplay.make_learner import make_learner
@@ -60,7 +61,9 @@ def train(
     network = make_network(config.network, spec_for(game))
     slower = start_from(config.init, network, game, run, resume=resume)
     compiles = pays(config, choose_device("auto"))
-    learner = make_learner(network, config.learner, compile=compiles, slower=slower, rollouts=config.rollouts)
+    learner = make_learner(
+        network, learner_config(config), compile=compiles, slower=slower, rollouts=config.rollouts
+    )
     replay = Replay(
         game,
         config.replay,
@@ -108,6 +111,14 @@ def train(
                 save(saved, run, rollouts)
     run.log(f"{'finished' if clock.is_over else 'stopped'} at update {clock.update}, saved")
     return clock.is_over
+
+
+def learner_config(config: TrainConfig) -> LearnerConfig:
+    """The learner's settings; where players share its cores all the time it takes some of them only."""
+    learner = config.learner
+    if learner.threads or config.rollouts.workers != 0 or not config.rollouts.play_on:
+        return learner
+    return learner.model_copy(update={"threads": max(1, 2 * usable_cores() // 5)})
 
 
 def rated(

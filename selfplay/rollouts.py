@@ -4,8 +4,8 @@ Both run the same plain `SelfPlayWorker`, each with a seed of its own, and answe
 """
 
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +18,7 @@ from tengen.selfplay.games import Games
 from tengen.selfplay.opponents import Opponent
 
 Weights = Mapping[str, NDArray[np.generic]]
+Answer = tuple[Games, dict[str, float]]
 
 
 class Rollouts(Protocol):
@@ -171,7 +172,11 @@ class Rates:
 
 
 class ThreadRollouts:
-    """One player a thread; kernels and torch release the interpreter lock. Turn by turn with the learner."""
+    """One player a thread; kernels and torch release the interpreter lock.
+
+    Turn by turn with the learner; or, with `rollouts.play_on`, beside it: the next games are then begun before
+    the last ones are learnt from, by the weights that were published before that.
+    """
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
@@ -185,24 +190,42 @@ class ThreadRollouts:
         self._rates = Rates()
         self._playing_s = 0.0
         self._since = time.perf_counter()
+        self._running: list[Future[Answer]] = []
+        self._news: list[Callable[[Player], None]] = []  # that players take up before they play again
 
     def collect(self) -> Games:
-        started = time.perf_counter()
-        answers = list(self._pool.map(lambda player: player.collect(self._share), self._players))
-        self._playing_s += time.perf_counter() - started
+        answers = [job.result() for job in self._running or self._begin()]
+        self._running = self._begin() if self.config.rollouts.play_on else []
+        self._playing_s += sum(counts["seconds"] for _, counts in answers) / len(answers)
         for games, counts in answers:
             self._rates.add(games, counts, self._version)
         return Games.concatenate([games for games, _ in answers])
+
+    def _begin(self) -> "list[Future[Answer]]":
+        news, self._news = self._news, []
+
+        def turn(player: Player) -> Answer:
+            for take_up in news:
+                take_up(player)
+            return player.collect(self._share)
+
+        return [self._pool.submit(turn, player) for player in self._players]
 
     def received(self) -> Games:
         return Games.none(0, 0)
 
     def publish(self, weights: Weights, version: int) -> None:
         self._version = version
-        list(self._pool.map(lambda player: player.publish(weights, version), self._players))
+        self._tell(lambda player: player.publish(weights, version))
 
     def oppose(self, opponent: Opponent | None) -> None:
-        list(self._pool.map(lambda player: player.oppose(opponent), self._players))
+        self._tell(lambda player: player.oppose(opponent))
+
+    def _tell(self, take_up: Callable[[Player], None]) -> None:
+        if self._running:
+            self._news.append(take_up)
+        else:
+            list(self._pool.map(take_up, self._players))
 
     def stats(self) -> dict[str, float]:
         elapsed = time.perf_counter() - self._since
@@ -212,6 +235,7 @@ class ThreadRollouts:
         return stats
 
     def state(self) -> list[dict[str, Any]]:
+        wait(self._running)  # whoever plays draws from the streams
         return [player.worker.state() for player in self._players]
 
     def restore(self, states: list[dict[str, Any]]) -> None:
@@ -225,7 +249,7 @@ class ThreadRollouts:
 
     def close(self) -> None:
         for player in self._players:
-            player.worker.stop_requested = True  # a collect that an exception left behind ends at once
+            player.worker.stop_requested = True  # a collect that is left behind ends at once
         self._pool.shutdown()
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from concurrent.futures import wait
 from types import SimpleNamespace
 from typing import Any
 
@@ -360,6 +361,23 @@ def test_how_many_actors_fit_and_what_is_lacking():
         lacking(wants, 8, {"CPU": 8})
         == "16 CPUs of which the cluster has 8 and 2 GPUs of which the cluster has 0"
     )
+
+
+def test_threads_that_play_on_take_weights_up_with_their_next_games():
+    config = small(rollouts={"play_on": True, "threads": 2})
+    with contextlib.closing(ThreadRollouts(config)) as rollouts:
+        acted = []
+        for version in range(1, 6):
+            rollouts.publish(newest(config), version)
+            rollouts.collect()
+            wait(rollouts._running)  # begun, by the weights that there were
+            acted.append({player.evaluator.version for player in rollouts._players})
+        assert acted == [{1}, {2}, {3}, {4}, {5}]
+        rollouts.publish(newest(config), 6)
+        assert {player.evaluator.version for player in rollouts._players} == {5}
+        assert rollouts.stats()["playing_share"] > 0
+        (state, *_) = rollouts.state()
+        assert state["rng"]["state"]
 
 
 @pytest.fixture

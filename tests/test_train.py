@@ -108,18 +108,19 @@ def test_the_younger_self_of_the_final_table_is_kept_for_good(recipe, tmp_path):
     assert all((folder / "keep").exists() for folder in checkpoints(run).values())
 
 
-def test_the_same_seed_gives_the_same_network(recipe, tmp_path):
+@pytest.mark.parametrize("beside", [[], ["rollouts.play_on=true", "rollouts.threads=2"]])
+def test_the_same_seed_gives_the_same_network(recipe, tmp_path, beside):
     for name, seed in (("one", 3), ("same", 3), ("other", 4)):
-        assert (
-            cli.main(["train", recipe, "--run", str(tmp_path / name), f"seed={seed}", "stop.updates=3"]) == 0
-        )
+        run = ["--run", str(tmp_path / name), f"seed={seed}", "stop.updates=3"]
+        assert cli.main(["train", recipe, *run, *beside]) == 0
     assert same(weights(tmp_path / "one", 3), weights(tmp_path / "same", 3))
     assert not same(weights(tmp_path / "one", 3), weights(tmp_path / "other", 3))
 
 
-def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(recipe, tmp_path, capsys):
+@pytest.mark.parametrize("beside", ["false", "true"])
+def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(recipe, tmp_path, capsys, beside):
     run = tmp_path / "run with a space"
-    process = start(recipe, "--run", str(run), "stop.updates=100000")
+    process = start(recipe, "--run", str(run), "stop.updates=100000", f"rollouts.play_on={beside}")
     wait_for(process, lambda: len(read_metrics(run)) >= 2)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=120)
