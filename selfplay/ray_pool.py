@@ -145,6 +145,7 @@ class ActorPool:
             scheduling_strategy="SPREAD" if self.config.placement == "spread" else "DEFAULT",
             max_restarts=0,  # replaced below, with new arguments
             max_task_retries=0,
+            enable_task_events=False,  # nobody asks the head for a list of all calls, which would grow
         )
         actor = actor_class.remote(*self._make_arguments(index, self.restarts))
         self._pulse.begin(index, actor)

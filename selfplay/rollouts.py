@@ -3,6 +3,10 @@
 Both run the same plain `SelfPlayWorker`, each with a seed of its own, and answer the same calls.
 """
 
+import contextlib
+import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -18,6 +22,7 @@ from tengen.selfplay.games import Games
 from tengen.selfplay.opponents import Opponent
 
 Weights = Mapping[str, NDArray[np.generic]]
+BEHIND = 5  # niceness of threads that play on while the learner learns; it is what they wait for
 Answer = tuple[Games, dict[str, float]]
 
 
@@ -181,7 +186,9 @@ class ThreadRollouts:
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
         count = config.rollouts.threads or usable_cores()
-        self._pool = ThreadPoolExecutor(count, "rollout")
+        self._pool = ThreadPoolExecutor(
+            count, "rollout", initializer=give_way if config.rollouts.play_on else None
+        )
         self._players = list(
             self._pool.map(lambda i: Player(config, worker_seed(config.seed, i)), range(count))
         )
@@ -251,6 +258,16 @@ class ThreadRollouts:
         for player in self._players:
             player.worker.stop_requested = True  # a collect that is left behind ends at once
         self._pool.shutdown()
+
+
+def give_way() -> None:
+    """Let the calling thread run when others of its process, such as a learner, leave a core to it.
+
+    Where the system schedules threads by priorities of their own, as Linux does.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)
 
 
 SEEDS_APART = 100_000  # seeds of a worker's successors lie so far apart; more workers than that are not meant

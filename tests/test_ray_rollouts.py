@@ -376,6 +376,9 @@ def test_threads_that_play_on_take_weights_up_with_their_next_games():
         rollouts.publish(newest(config), 6)
         assert {player.evaluator.version for player in rollouts._players} == {5}
         assert rollouts.stats()["playing_share"] > 0
+        if sys.platform == "linux":
+            tids = rollouts._pool.map(lambda _: threading.get_native_id(), range(2))
+            assert {os.getpriority(os.PRIO_PROCESS, tid) for tid in tids} == {5}
         (state, *_) = rollouts.state()
         assert state["rng"]["state"]
 
