@@ -116,7 +116,7 @@ def train(
 def learner_config(config: TrainConfig) -> LearnerConfig:
     """The learner's settings; where players share its cores all the time it takes some of them only."""
     learner = config.learner
-    if learner.threads or config.rollouts.workers != 0 or not config.rollouts.play_on:
+    if learner.threads or config.rollouts.workers != 0 or not config.rollouts.beside_learning:
         return learner
     return learner.model_copy(update={"threads": max(1, 2 * usable_cores() // 5)})
 

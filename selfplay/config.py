@@ -42,7 +42,7 @@ class RolloutsConfig(ActorsConfig):
     """Tree threads of this process or of each actor; 0: one a core, in actors one for each CPU it takes."""
     games: Annotated[int, Field(ge=1, le=100_000)] = 192
     """Games side by side in each thread. On a GPU one half is evaluated while the other half thinks."""
-    play_on: bool = False
+    beside_learning: bool = False
     """Threads play on while the learner learns, as actors always do: no core rests, and the weights that play
     are one update older."""
     positions_per_update: Count = 4096
@@ -127,7 +127,7 @@ class LearnerConfig(DevicesConfig):
     symmetries: bool = True
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Cores of the learner, of each device's process where there are several; 0 is all that there are, or
-    two in five of them beside `rollouts.play_on`."""
+    two in five of them beside `rollouts.beside_learning`."""
     compile: bool | Literal["auto"] = "auto"
     """Use torch.compile for its steps; auto: on a CPU with a C++ compiler, in runs of 20 minutes and more."""
 

@@ -179,15 +179,15 @@ class Rates:
 class ThreadRollouts:
     """One player a thread; kernels and torch release the interpreter lock.
 
-    Turn by turn with the learner; or, with `rollouts.play_on`, beside it: the next games are then begun before
-    the last ones are learnt from, by the weights that were published before that.
+    Turn by turn with the learner; or, with `rollouts.beside_learning`, beside it: the next games are begun before the
+    last ones are learnt from, by the weights that were published before that.
     """
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
         count = config.rollouts.threads or usable_cores()
         self._pool = ThreadPoolExecutor(
-            count, "rollout", initializer=give_way if config.rollouts.play_on else None
+            count, "rollout", initializer=give_way if config.rollouts.beside_learning else None
         )
         self._players = list(
             self._pool.map(lambda i: Player(config, worker_seed(config.seed, i)), range(count))
@@ -202,7 +202,7 @@ class ThreadRollouts:
 
     def collect(self) -> Games:
         answers = [job.result() for job in self._running or self._begin()]
-        self._running = self._begin() if self.config.rollouts.play_on else []
+        self._running = self._begin() if self.config.rollouts.beside_learning else []
         self._playing_s += sum(counts["seconds"] for _, counts in answers) / len(answers)
         for games, counts in answers:
             self._rates.add(games, counts, self._version)
@@ -236,8 +236,9 @@ class ThreadRollouts:
 
     def stats(self) -> dict[str, float]:
         elapsed = time.perf_counter() - self._since
-        stats = self._rates.take(idle=elapsed - self._playing_s)
-        stats["playing_share"] = self._playing_s / max(1e-9, elapsed)
+        playing = min(self._playing_s, elapsed)  # games that are told of now may have been begun before
+        stats = self._rates.take(idle=elapsed - playing)
+        stats["playing_share"] = playing / max(1e-9, elapsed)
         self._playing_s, self._since = 0.0, time.perf_counter()
         return stats
 

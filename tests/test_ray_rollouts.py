@@ -364,7 +364,7 @@ def test_how_many_actors_fit_and_what_is_lacking():
 
 
 def test_threads_that_play_on_take_weights_up_with_their_next_games():
-    config = small(rollouts={"play_on": True, "threads": 2})
+    config = small(rollouts={"beside_learning": True, "threads": 2})
     with contextlib.closing(ThreadRollouts(config)) as rollouts:
         acted = []
         for version in range(1, 6):

@@ -108,7 +108,7 @@ def test_the_younger_self_of_the_final_table_is_kept_for_good(recipe, tmp_path):
     assert all((folder / "keep").exists() for folder in checkpoints(run).values())
 
 
-@pytest.mark.parametrize("beside", [[], ["rollouts.play_on=true", "rollouts.threads=2"]])
+@pytest.mark.parametrize("beside", [[], ["rollouts.beside_learning=true", "rollouts.threads=2"]])
 def test_the_same_seed_gives_the_same_network(recipe, tmp_path, beside):
     for name, seed in (("one", 3), ("same", 3), ("other", 4)):
         run = ["--run", str(tmp_path / name), f"seed={seed}", "stop.updates=3"]
@@ -120,7 +120,7 @@ def test_the_same_seed_gives_the_same_network(recipe, tmp_path, beside):
 @pytest.mark.parametrize("beside", ["false", "true"])
 def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(recipe, tmp_path, capsys, beside):
     run = tmp_path / "run with a space"
-    process = start(recipe, "--run", str(run), "stop.updates=100000", f"rollouts.play_on={beside}")
+    process = start(recipe, "--run", str(run), "stop.updates=100000", f"rollouts.beside_learning={beside}")
     wait_for(process, lambda: len(read_metrics(run)) >= 2)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=120)
