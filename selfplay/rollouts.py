@@ -179,8 +179,8 @@ class Rates:
 class ThreadRollouts:
     """One player a thread; kernels and torch release the interpreter lock.
 
-    Turn by turn with the learner; or, with `rollouts.beside_learning`, beside it: the next games are begun before the
-    last ones are learnt from, by the weights that were published before that.
+    Turn by turn with the learner; or, with `rollouts.beside_learning`, without a rest: the next games are begun
+    before the last ones are learnt from, by the weights that were published before that.
     """
 
     def __init__(self, config: TrainConfig) -> None:
