@@ -179,7 +179,7 @@ class Rates:
 class ThreadRollouts:
     """One player a thread; kernels and torch release the interpreter lock.
 
-    Turn by turn with the learner; or, with `rollouts.beside_learning`, without a rest: the next games are begun
+    Turn by turn with the learner; or, with `rollouts.beside_learning`, without a rest: the next games begin
     before the last ones are learnt from, by the weights that were published before that.
     """
 
