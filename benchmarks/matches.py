@@ -13,11 +13,18 @@ def play(settings: Mapping[str, object], store: "Store", stop: Callable[[], bool
 
     Raises KeyboardInterrupt once `stop` says True, TengenError for settings that are wrong.
     """
+    from pydantic import ValidationError
+
+    from tengen.errors import TengenError
     from tengen.league.live import Live
     from tengen.league.tournament import Tournament
     from tengen.league.tournament_config import TournamentConfig
 
-    tournament = Tournament(TournamentConfig.model_validate(settings), store)
+    try:
+        config = TournamentConfig.model_validate(settings)
+    except ValidationError as error:
+        raise TengenError(f"the matches cannot be played: {error.errors()[0]['msg']}") from error
+    tournament = Tournament(config, store)
     with Live() as live:
         if not tournament.play(stop, live.show):
             raise KeyboardInterrupt

@@ -7,6 +7,7 @@ the same command goes on where it was stopped.
 """
 
 import argparse
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 TIMED = 12  # positions on which the player's time is measured
 SEED = 1
+OPENINGS = ("auto", "none", "random", "starts", "ballots")
 
 
 class Snapshot(NamedTuple):
@@ -46,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--snapshots", type=whole(0, 1000), default=8, help="of the curve (%(default)s)")
     parser.add_argument("--curve-options", default="sims=64", help="of its searches (%(default)s)")
     parser.add_argument("--curve-games", type=whole(2), default=20, help="a pair of it (%(default)s)")
-    parser.add_argument("--openings", default="auto", help="kind, as in tournaments (%(default)s)")
+    parser.add_argument(
+        "--openings", default="auto", choices=OPENINGS, help="as in tournaments (%(default)s)"
+    )
     parser.add_argument("--plies", type=whole(0, 100), default=0, help="of openings; 0 is the game's own")
     parser.add_argument("--referee", default="", metavar="AGENT", help="of dead stones in Go")
     parser.add_argument("--max-seconds", type=span(3600), default=1.0, help="allowed a move (%(default)g)")
@@ -57,13 +61,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, float]:
-    """Figures: score of each match, seconds a move, the last snapshot's elo and error, games in all."""
+    """Figures: score of each match, processor seconds a move, the last snapshot's elo and error, games that
+    the store has, and how many an engine's fault ended.
+    """
     from tengen.files import atomic_write_bytes
     from tengen.interrupt import GracefulInterrupt
     from tengen.league.store import Store
 
     for name in (name for name in (args.out, args.plot) if name and not Path(name).parent.is_dir()):
         raise TengenError(f"{name}: there is no folder {Path(name).parent}")
+    if args.plot:
+        check_plot(args.plot)
     measured = Measured(args)
     seconds = measured.seconds_a_move()
     if seconds > args.max_seconds:
@@ -77,21 +85,25 @@ def run(args: argparse.Namespace) -> dict[str, float]:
     ):
         cells = measured.cells(store, lambda: interrupt.stop_requested)
         curve = measured.curve(store, lambda: interrupt.stop_requested)
+        games = float(len(store))
     parts = [
         match_table(cells, "player"),
         f"One move of `{args.options}` takes {seconds:.2f} s at most here.",
     ]
-    figures = {f"{cell.first} - {cell.second}": cell.score for cell in cells} | {"seconds_a_move": seconds}
+    figures = {f"{cell.first} - {cell.second}": cell.score for cell in cells}
+    figures |= {"seconds_a_move": seconds, "games": games, "faults": float(measured.faults)}
+    if measured.faults:
+        parts.append(f"{measured.faults} games that an engine's fault ended are not counted.")
     if curve is not None:
         parts.append(curve_table(curve, measured.named(), args.opponent))
         last = [moment for moment in curve.moments if moment.time is not None][-1]
         figures |= {"elo": last.elo, "elo_error": last.error}
-        if args.plot:
-            draw(curve, measured.named(), args.opponent, Path(args.plot))
     text = "\n\n".join(parts)
     print(text)
     if args.out:
         atomic_write_bytes(Path(args.out), (text + "\n").encode())
+    if curve is not None and args.plot:
+        draw(curve, measured.named(), args.opponent, Path(args.plot))
     return figures
 
 
@@ -106,6 +118,9 @@ class Measured:
         from tengen.selfplay.config import TrainConfig
 
         self.args = args
+        self.faults = 0  # games that an engine's fault ended
+        if not math.isfinite(args.elo):
+            raise TengenError(f"--elo {args.elo}: a rating is a number, such as 1800")
         self.game = make_game(load_config(Path(args.run) / "config.yaml", TrainConfig).game)
         self.all = snapshots(Path(args.run))
         if not self.all:
@@ -119,6 +134,8 @@ class Measured:
         """The step whose network is nearest to so many minutes of training."""
         try:
             minutes = float(word)
+            if not math.isfinite(minutes):
+                raise ValueError
         except ValueError:
             raise TengenError(f"--at {self.args.at}: expected minutes apart by commas, as in 30,60") from None
         return min(self.all, key=lambda step: abs(self.all[step].seconds - 60 * minutes))
@@ -131,15 +148,17 @@ class Measured:
 
         from tengen.agents.registry import make_agent
         from tengen.benchmarks.measuring import spread_out
+        from tengen.networks.threads import threads as intra_op_threads
 
         states = spread_out(self.game, TIMED)
         agent = make_agent(f"mcts:{self.chosen[-1].folder}?{self.args.options}", self.game, seed=SEED)
         agent.start(self.game, 1)
         took = []
-        for i in range(TIMED):
-            began = time.perf_counter()
-            agent.choose(states[i : i + 1], np.zeros(1, np.int32))
-            took.append(time.perf_counter() - began)
+        with intra_op_threads(1):
+            for i in range(TIMED):
+                began = time.thread_time()  # whatever else the machine does
+                agent.choose(states[i : i + 1], np.zeros(1, np.int32))
+                took.append(time.thread_time() - began)
         agent.close()
         return max(took[1:])  # the first one warms up
 
@@ -157,7 +176,7 @@ class Measured:
         return found
 
     def _short(self, player: str, snapshot: Snapshot) -> str:
-        where = f"{snapshot.seconds / 60:.0f} min"
+        where = f"{snapshot.seconds / 60:.0f} min, {snapshot.folder.name}"
         return player.replace(str(snapshot.folder), where)
 
     def named(self) -> dict[str, Snapshot]:
@@ -194,10 +213,13 @@ class Measured:
             "seed": SEED,
             "openings": {"kind": args.openings, "plies": args.plies},
             "adjudication": {"referee": args.referee},
+            "faults": "void",
             "where": "processes",
             "concurrency": args.processes,
         }
-        return play(settings, store, stop)
+        played = play(settings, store, stop)
+        self.faults += played.tally.faults.total()
+        return played
 
 
 def snapshots(run: Path) -> dict[int, Snapshot]:
@@ -227,13 +249,21 @@ def curve_table(curve: "Timeline", named: dict[str, Snapshot], opponent: str) ->
     return markdown(["minutes", "games", "network evaluations, millions", "Elo"], rows)
 
 
+def check_plot(name: str) -> None:
+    """Raises TengenError where nothing can be drawn into such a file."""
+    import importlib.util
+
+    if importlib.util.find_spec("matplotlib") is None:
+        raise TengenError("--plot needs matplotlib; pip install 'tengen[plots]' brings it")
+    if Path(name).suffix.lower() not in (".svg", ".png"):
+        raise TengenError(f"--plot {name}: a drawing's name ends in .svg or .png")
+
+
 def draw(curve: "Timeline", named: dict[str, Snapshot], opponent: str, file: Path) -> None:
-    """Elo over minutes, games and evaluations, side by side. Raises TengenError without matplotlib."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise TengenError("--plot needs matplotlib; pip install 'tengen[plots]' brings it") from None
+    """Elo over minutes, games and evaluations, side by side."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     mine = [moment for moment in curve.moments if moment.name in named]
     level = next(moment.elo for moment in curve.moments if moment.name == opponent)
     figure = Figure(figsize=(10, 3.2), layout="constrained")

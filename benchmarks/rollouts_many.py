@@ -75,6 +75,7 @@ def run(args: argparse.Namespace) -> dict[str, float]:
             replay.add(rollouts.collect())
         rollouts.stats()
         staleness: list[float] = []
+        looking_s = 0.0
         this = psutil.Process()
         memory: list[tuple[float, float, float]] = []
         cpu = cpu_seconds()
@@ -85,10 +86,13 @@ def run(args: argparse.Namespace) -> dict[str, float]:
             count += len(games)
             rollouts.publish(weights, version)
             version += 1
-            staleness.append(rollouts.stats().get("staleness", 0.0))
+            staleness += [value for name, value in rollouts.stats().items() if name == "staleness"]
             if version % MEASURE_EVERY == 0 or not memory:
+                looked = time.thread_time()
                 memory.append((this.memory_info().rss, ray_bytes(), store_bytes(rollouts)))
+                looking_s += time.thread_time() - looked
         spent = {kind: seconds - cpu.get(kind, 0.0) for kind, seconds in cpu_seconds().items()}
+        spent["driver"] -= looking_s  # which no training does
         answers = count / per_answer(config.rollouts.model_dump())
     finally:
         rollouts.close()

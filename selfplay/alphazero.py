@@ -81,6 +81,7 @@ def train(
     with contextlib.closing(learner), contextlib.closing(make_rollouts(config, learner.booked)) as rollouts:
         if resume:
             restore(saved, run, rollouts)
+            held_out.go_on_from(replay)
         rollouts.publish(learner.weights(), clock.update)
         clock.start()
         with (
@@ -99,6 +100,10 @@ def train(
                 metrics |= {"games": clock.collected, "distinct_openings": distinct_openings(games)}
                 metrics |= held_out.test(learner)
                 progress.update(clock.done, note(metrics))
+                if clock.is_over or interrupt.stop_requested:
+                    late = held_out.split(rollouts.received())  # games that were begun ahead
+                    replay.add(late)
+                    clock.owed_samples += late.positions * config.learner.samples_per_position
                 due = clock.due()
                 if due.save:
                     save(saved, run, rollouts, mark=due.keep)
@@ -116,7 +121,8 @@ def train(
 def learner_config(config: TrainConfig) -> LearnerConfig:
     """The learner's settings; where players share its cores all the time it takes some of them only."""
     learner = config.learner
-    if learner.threads or config.rollouts.workers != 0 or not config.rollouts.beside_learning:
+    rollouts = config.rollouts
+    if learner.threads or learner.devices != 1 or rollouts.workers != 0 or not rollouts.beside_learning:
         return learner
     return learner.model_copy(update={"threads": max(1, 2 * usable_cores() // 5)})
 

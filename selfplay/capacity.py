@@ -34,8 +34,12 @@ def room(
 
 def _fits(wants: Wants, has: Mapping[str, float]) -> int:
     fits = has.get("CPU", 0.0) / max(wants.cpus_per_worker, LEAST_CPUS)
-    if wants.gpus_per_worker:
-        fits = min(fits, has.get("GPU", 0.0) / wants.gpus_per_worker)
+    each, gpus = wants.gpus_per_worker, has.get("GPU", 0.0)
+    if each >= 1:
+        fits = min(fits, gpus / each)
+    elif each:  # an actor's share is of one GPU
+        whole = int(gpus + 1e-6)
+        fits = min(fits, whole * int(1 / each + 1e-6) + int((gpus - whole) / each + 1e-6))
     return int(fits + 1e-6)
 
 

@@ -21,8 +21,8 @@ OPENING_PLIES = 6
 class HeldOutGames:
     """Every so many games are kept from the learner, and the acting network is tried on them.
 
-    They reach as far back as those that the learner draws from, so that losses compare. A resumed run gathers
-    them anew.
+    They reach as far back as those that the learner draws from, so that losses compare; a resumed run gathers
+    them anew, and has newer ones for a while.
     """
 
     def __init__(self, game: Game, config: ReplayConfig, value_from_search: float = 0.0) -> None:
@@ -44,13 +44,18 @@ class HeldOutGames:
         self._kept.add(games.only(is_kept))
         return games.only(~is_kept)
 
+    def go_on_from(self, replay: Replay) -> None:
+        """Keep games as long as a replay does that was restored."""
+        self._kept.total_positions = int(self.share * replay.total_positions)
+
     def test(self, learner: Learner) -> dict[str, float]:
         """Losses of the acting network on held-out positions, calibration and entropies; nothing without any.
 
         held_policy_loss, held_value_loss: as in training. held_top1: share of positions whose best move by
-        the network is the search's. held_calibration: how far the score that it expects is from the one that
-        games brought, in the mean of tenths of the expected score, weighted by their positions.
-        policy_entropy, search_entropy: nats, of what the network and the search would play.
+        the network is the search's; illegal moves count as all others. held_calibration: how far the score
+        that it expects is from the one that games brought, in the mean of tenths of the expected score,
+        weighted by their positions. policy_entropy, search_entropy: nats, of what the network and the search
+        would play. held_games: that they are of.
         """
         if not self._kept.positions:
             return {}
@@ -62,7 +67,7 @@ class HeldOutGames:
             output = network(torch.from_numpy(batch.observations).to(learner.device))
             policy, value = output.policy.float().cpu(), output.value.float().cpu()
         network.train(was_training)
-        return measured(policy, value, batch)
+        return {**measured(policy, value, batch), "held_games": float(self._kept.games)}
 
 
 def measured(policy: Tensor, value: Tensor, batch: Batch) -> dict[str, float]:
@@ -84,7 +89,7 @@ def measured(policy: Tensor, value: Tensor, batch: Batch) -> dict[str, float]:
 
 
 def distinct_openings(games: Games) -> float:
-    """Share of the games whose first moves no other of them has: 1 where all begin differently."""
+    """How many beginnings there are, over games: 1 where all begin differently."""
     if not len(games):
         return 1.0
     starts = np.concatenate([[0], np.cumsum(games.lengths)[:-1]])

@@ -121,10 +121,11 @@ class ActorPool:
             raise MachineError(
                 f"rollouts: {self.count} actors want {missing}; fewer workers, or less for each, would fit"
             )
-        self.actors = {i: self._start(i) for i in range(self.count)}
-        self._heard = time.monotonic()
-        while not self._pulse.waited_for(LOOK_S):
-            self._look_now()
+        with in_reach():
+            self.actors = {i: self._start(i) for i in range(self.count)}
+            self._heard = time.monotonic()
+            while not self._pulse.waited_for(LOOK_S):
+                self._look_now()
 
     def _resources(self) -> dict[str, float]:
         has: dict[str, float] = dict(self._ray.cluster_resources())

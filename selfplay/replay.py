@@ -64,6 +64,11 @@ class Replay:
         return int(min(config.max_positions, config.base + config.growth * self.total_positions))
 
     @property
+    def games(self) -> int:
+        """In the window."""
+        return sum(len(chunk.games) for chunk in self.chunks)
+
+    @property
     def is_ready(self) -> bool:
         """Whether there is enough to learn from."""
         return self.positions >= self.config.min_positions

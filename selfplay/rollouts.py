@@ -219,7 +219,16 @@ class ThreadRollouts:
         return [self._pool.submit(turn, player) for player in self._players]
 
     def received(self) -> Games:
-        return Games.none(0, 0)
+        jobs, self._running = self._running, []
+        for player in self._players:
+            player.worker.stop_requested = True  # ends what was begun ahead
+        answers = [job.result() for job in jobs if job.exception() is None]
+        for player in self._players:
+            player.worker.stop_requested = False
+        news, self._news = self._news, []
+        for take_up in news:
+            self._tell(take_up)
+        return Games.concatenate([games for games, _ in answers]) if answers else Games.none(0, 0)
 
     def publish(self, weights: Weights, version: int) -> None:
         self._version = version

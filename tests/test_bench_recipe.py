@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tengen import cli
+from tengen.benchmarks.recipe import snapshots
 from tengen.league.store import Store
 
 RECIPE = """
@@ -35,15 +36,16 @@ def test_a_run_is_measured_and_nothing_is_played_twice(trained: Path, tmp_path: 
     command += ["--curve-games", "2", "--curve-options", "sims=2", "--processes", "1"]
     assert cli.main([*command, "--out", str(out), "--plot", str(plot)]) == 0
     table = out.read_text()
-    assert table.count("| `mcts:0 min?sims=8` | `random` |") == 2  # the first network and the last
-    assert table.count("| `policy:0 min` | `random` |") == 2
+    for step in (1, 3):  # the first network and the last
+        assert table.count(f"| `mcts:0 min, step-0000000{step}?sims=8` | `random` |") == 1
+        assert table.count(f"| `policy:0 min, step-0000000{step}` | `random` |") == 1
     assert "|  |  |  | 100, random |" in table
     curve = [line for line in table.splitlines() if "±" in line]
     assert len(curve) == 3
-    evaluations = [float(line.split("|")[3].replace(",", "")) for line in curve]
+    evaluations = [snapshot.evaluations for snapshot in snapshots(trained).values()]
     games = [int(line.split("|")[2].replace(",", "")) for line in curve]
     assert games == sorted(games) and games[0] > 0
-    assert evaluations == sorted(evaluations)
+    assert len(set(evaluations)) == 3 and evaluations == sorted(evaluations) and evaluations[0] > 64
     assert plot.read_text().count("<svg") == 1
     with Store.open(trained / "measured.sqlite") as store:
         played = len(store)
@@ -62,6 +64,10 @@ def test_a_run_is_measured_and_nothing_is_played_twice(trained: Path, tmp_path: 
         (["--options", "sims=400", "--max-seconds", "0.000001"], "more than --max-seconds 1e-06"),
         (["--opponent", "nobody"], "nobody"),
         (["--out", "/nowhere/table.md"], "there is no folder /nowhere"),
+        (["--plot", "curve.xyz"], "--plot curve.xyz: a drawing's name ends in .svg or .png"),
+        (["--openings", "book"], "--openings"),
+        (["--elo", "nan"], "--elo nan: a rating is a number"),
+        (["--at", "inf"], "--at inf: expected minutes"),
     ],
 )
 def test_wrong_options_are_one_sentence(trained: Path, capsys, options: list[str], said: str):

@@ -64,14 +64,15 @@ def test_the_acting_network_is_tried_on_them_and_left_as_it_was():
     held = HeldOutGames(game, ReplayConfig(held_out=0.5))
     assert held.test(learner) == {}
     assert len(held.split(played([[6, 6], [3, 3, 3, 3], [5, 5], [0, 1, 2, 3, 4]]))) == 2
-    before = learner.weights()
+    before, was_training = learner.weights(), learner.acting().training
     found = held.test(learner)
     assert found["held_policy_loss"] == pytest.approx(math.log(ACTIONS), abs=0.1)  # nothing is learnt yet
     assert found["policy_entropy"] == pytest.approx(math.log(ACTIONS), abs=0.1)
     assert found["search_entropy"] == 0
     assert found["held_value_loss"] == pytest.approx(math.log(3), abs=0.1)
     assert all(np.array_equal(before[name], after) for name, after in learner.weights().items())
-    assert learner.acting().training == learner.average.module.training
+    assert learner.acting().training == was_training
+    assert found["held_games"] == 2
 
 
 def test_calibration_is_how_far_hopes_are_from_what_came():

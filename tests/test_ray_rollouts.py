@@ -352,6 +352,8 @@ def test_how_many_actors_fit_and_what_is_lacking():
     assert room(wants, {"CPU": 64, "GPU": 4}) == 16
     assert room(wants, {"CPU": 9, "GPU": 4}) == 4
     assert room(wants, {}) == 1
+    assert room(ActorsConfig(workers="auto", gpus_per_worker=0.4), {"CPU": 64, "GPU": 4.5}) == 9
+    assert room(ActorsConfig(workers="auto", gpus_per_worker=2), {"CPU": 64, "GPU": 5}) == 2
     pieces = [{"CPU": 3}, {"CPU": 5, "GPU": 0.5}, {"CPU": 8, "GPU": 4}]
     assert room(wants, {"CPU": 16, "GPU": 4.5}, pieces) == 0 + 2 + 4
     assert room(wants, {"CPU": 6, "GPU": 4.5}, pieces) == 3  # the rest is the learner's
