@@ -72,3 +72,9 @@ def plies_of(games: Games, number: int) -> slice:
     """Where game `number` stands in arrays over plies."""
     end = int(np.cumsum(games.lengths)[number])
     return slice(end - int(games.lengths[number]), end)
+
+
+def newest(config: Any) -> dict[str, Any]:
+    from tengen.networks.weights import network_weights
+
+    return network_weights(network(config))

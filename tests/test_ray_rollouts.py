@@ -1,6 +1,5 @@
 """Self-play in Ray actors. Every cluster runs in a process of its own, with token authentication."""
 
-import contextlib
 import json
 import os
 import socket
@@ -9,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-from concurrent.futures import wait
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,15 +22,7 @@ from tengen.selfplay.capacity import lacking, room
 from tengen.selfplay.games import Games
 from tengen.selfplay.ray_rollouts import RayPlayer, RayRollouts
 from tengen.selfplay.rollouts import ThreadRollouts, make_rollouts, worker_seed
-from tests.selfplay_tools import network, small
-
-# --- without Ray ------------------------------------------------------------------------------------------
-
-
-def newest(config: Any) -> dict[str, Any]:
-    from tengen.networks.weights import network_weights
-
-    return network_weights(network(config))
+from tests.selfplay_tools import newest, small
 
 
 def test_threads_do_not_need_ray():
@@ -80,35 +70,6 @@ def test_threads_collect_publish_and_report():
 def test_no_two_workers_share_a_seed():
     seeds = {worker_seed(run, worker) for run in range(20) for worker in range(50)}
     assert len(seeds) == 1000
-
-
-def test_threads_go_on_from_their_saved_streams():
-    config = small(rollouts={"threads": 2})
-    one, other = ThreadRollouts(config), ThreadRollouts(config)
-    weights = newest(config)
-    for rollouts in (one, other):
-        rollouts.publish(weights, 0)
-    other.collect()
-    other.restore(one.state())
-    one.restore(one.state())
-    for left, right in zip(one.collect().arrays().values(), other.collect().arrays().values(), strict=True):
-        assert (left == right).all()
-    one.close()
-    other.close()
-
-
-def test_threads_go_on_where_actors_stopped():
-    """Actors keep no streams: threads draw from some that none of them has had, each its own."""
-    config = small(rollouts={"threads": 2, "positions_per_update": 400})
-    weights = newest(config)
-    played = []
-    for state in (None, [{"restarts": 0}], [{"restarts": 1}], [{"restarts": 0}]):
-        with contextlib.closing(ThreadRollouts(config)) as rollouts:
-            if state:
-                rollouts.restore(state)
-            rollouts.publish(weights, 0)
-            played.append(rollouts.collect().arrays()["actions"].tobytes())
-    assert played[1] == played[3] and len(set(played)) == 3
 
 
 def test_a_cluster_is_joined_by_as_many_actors_as_fit():
@@ -363,26 +324,6 @@ def test_how_many_actors_fit_and_what_is_lacking():
         lacking(wants, 8, {"CPU": 8})
         == "16 CPUs of which the cluster has 8 and 2 GPUs of which the cluster has 0"
     )
-
-
-def test_threads_that_play_on_take_weights_up_with_their_next_games():
-    config = small(rollouts={"beside_learning": True, "threads": 2})
-    with contextlib.closing(ThreadRollouts(config)) as rollouts:
-        acted = []
-        for version in range(1, 6):
-            rollouts.publish(newest(config), version)
-            rollouts.collect()
-            wait(rollouts._running)  # begun, by the weights that there were
-            acted.append({player.evaluator.version for player in rollouts._players})
-        assert acted == [{1}, {2}, {3}, {4}, {5}]
-        rollouts.publish(newest(config), 6)
-        assert {player.evaluator.version for player in rollouts._players} == {5}
-        assert rollouts.stats()["playing_share"] > 0
-        if sys.platform == "linux":
-            tids = rollouts._pool.map(lambda _: threading.get_native_id(), range(2))
-            assert {os.getpriority(os.PRIO_PROCESS, tid) for tid in tids} == {5}
-        (state, *_) = rollouts.state()
-        assert state["rng"]["state"]
 
 
 @pytest.fixture
